@@ -1,0 +1,1 @@
+"""Recipes: how the bundled models and their training data are made."""

@@ -1,0 +1,1 @@
+"""A picture world: openly licensed drawings composed into captioned 64-pixel scenes."""
