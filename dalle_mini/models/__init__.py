@@ -1,0 +1,1 @@
+"""The networks, as pure functions over parameters; the only home of flax.linen."""
