@@ -1,0 +1,91 @@
+"""Pictures on one sheet, and files that carry their recipe.
+
+A PNG holds its recipe as JSON under the text key `dalle-mini`, so that a picture tells what regenerates it.
+"""
+
+import io
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, PngImagePlugin
+
+from dalle_mini.errors import DataError, OutputError
+
+RECIPE_KEY = "dalle-mini"
+SMALLEST_TILE = 256
+GAP = 8
+
+
+def compose_grid(images: Sequence[Image.Image], *, columns: int | None = None) -> Image.Image:
+    """The pictures in rows on white, a small gap between them; small pictures are enlarged to 256 pixels a tile.
+
+    Without `columns` the grid is as square as it can be: three columns for nine pictures.
+    """
+    if not images:
+        raise DataError("a grid needs at least one picture")
+    columns = columns or math.ceil(math.sqrt(len(images)))
+    tiles = [enlarge(image) for image in images]
+    width, height = tiles[0].size
+    rows = math.ceil(len(tiles) / columns)
+    sheet = Image.new("RGB", (columns * (width + GAP) - GAP, rows * (height + GAP) - GAP), "white")
+    for index, tile in enumerate(tiles):
+        row, column = divmod(index, columns)
+        sheet.paste(tile, (column * (width + GAP), row * (height + GAP)))
+    return sheet
+
+
+def enlarge(image: Image.Image) -> Image.Image:
+    """A picture smaller than a tile, brought to its size by a whole factor; larger ones as they are."""
+    factor = max(1, SMALLEST_TILE // max(image.size))
+    return image.resize((image.width * factor, image.height * factor), Image.Resampling.BICUBIC) if factor > 1 else image
+
+
+def encode_png(image: Image.Image, recipe: Mapping[str, Any] | None = None) -> bytes:
+    """The PNG file of a picture, its recipe inside."""
+    text = PngImagePlugin.PngInfo()
+    if recipe is not None:
+        text.add_itxt(RECIPE_KEY, json.dumps(recipe, ensure_ascii=False))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", pnginfo=text)
+    return buffer.getvalue()
+
+
+def save_png(image: Image.Image, path: str | Path, recipe: Mapping[str, Any] | None = None) -> Path:
+    """Write a PNG under a temporary name, then rename it; OutputError if it can't be written."""
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(encode_png(image, recipe))
+        os.replace(partial, path)
+    except OSError as error:
+        _discard(partial)
+        reason = error.strerror or error
+        raise OutputError(f"can't write {path}: {reason}", hint="choose another place with --out, or free some space") from error
+    return path
+
+
+def _discard(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        pass  # The folder itself is out of reach: there is nothing of ours in it.
+
+
+def read_recipe(path: str | Path) -> dict[str, Any]:
+    """The recipe inside a PNG; DataError if the file is no picture or holds none."""
+    try:
+        with Image.open(path) as image:
+            image.load()
+            recipe = json.loads(image.info[RECIPE_KEY])
+    except KeyError:
+        raise DataError(f"{path}: this picture holds no recipe", hint="use a PNG as it was downloaded") from None
+    except (OSError, ValueError, SyntaxError) as error:
+        raise DataError(f"{path}: can't read a recipe: {error}", hint="use a PNG as it was downloaded") from error
+    if not isinstance(recipe, dict):
+        raise DataError(f"{path}: the recipe is not an object", hint="use a PNG as it was downloaded")
+    return recipe

@@ -1,0 +1,174 @@
+"""Drawing image tokens one by one, with classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598).
+
+`start` reads the prompts once; `advance` draws a chunk of tokens inside one compiled program. Every image has a key of its
+own and draws position p with fold_in(key, p), so a picture depends on its seed and not on its neighbors. Rows are ordered
+conditional first. Guidance, temperature and the filters are traced: changing them compiles nothing.
+"""
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from dalle_mini.arrays import Array, Bool, Float, Int32, Key, Params
+from dalle_mini.config import GenerationConfig, TransformerConfig
+from dalle_mini.models import transformer
+from dalle_mini.models.transformer import KeyValue
+
+MOST_SORTED = 256
+"""With top-k on, this many best logits are enough to sort: a tenth of the cost of sorting all."""
+
+
+class Filters(NamedTuple):
+    """Traced settings of a drawing; `top_k=0` and `top_p=1` are off."""
+
+    guidance_scale: Float[Array, ""]
+    temperature: Float[Array, ""]
+    top_k: Int32[Array, ""]
+    top_p: Float[Array, ""]
+
+    @classmethod
+    def from_config(cls, config: GenerationConfig) -> "Filters":
+        return cls(
+            jnp.float32(config.guidance_scale),
+            jnp.float32(config.temperature),
+            jnp.int32(config.top_k),
+            jnp.float32(config.top_p),
+        )
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class DecodeState:
+    """A drawing under way: `tokens` are valid before `position`."""
+
+    tokens: Int32[Array, "images image"]
+    position: Int32[Array, ""]
+    keys: Key[Array, "images"]
+    caches: tuple[KeyValue, ...]
+    cross: tuple[KeyValue, ...]
+    text_mask: Bool[Array, "batch text"]
+
+
+def image_keys(seeds: list[int]) -> Key[Array, "images"]:
+    """One key per image seed."""
+    return jax.vmap(jax.random.key)(jnp.asarray(seeds, jnp.uint32))
+
+
+class Text(NamedTuple):
+    """Tokenized prompts; `mask` is True on real tokens."""
+
+    tokens: Int32[Array, "batch text"]
+    mask: Bool[Array, "batch text"]
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def start(
+    params: Params,
+    config: TransformerConfig,
+    prompts: Text,
+    empty: Text | None,
+    keys: Key[Array, "images"],
+) -> DecodeState:
+    """Read the prompts and make room for the images; each prompt serves a run of consecutive images.
+
+    `empty` holds the empty prompt, once for every prompt, to guide by; None draws without guidance at half the work.
+    """
+    text = prompts if empty is None else jax.tree.map(lambda *halves: jnp.concatenate(halves), prompts, empty)
+    states = transformer.encode(params, config, text.tokens, text.mask)
+    images = keys.shape[0]
+    rows = images if empty is None else 2 * images
+    return DecodeState(
+        tokens=jnp.zeros((images, config.image_length), jnp.int32),
+        position=jnp.int32(0),
+        keys=keys,
+        caches=transformer.empty_cache(config, rows, states.dtype),
+        cross=transformer.project_cross(params, config, states),
+        text_mask=text.mask,
+    )
+
+
+@functools.partial(jax.jit, static_argnames=("config", "steps", "codebook_size", "sorted_size"), donate_argnames="state")
+def _advance(params, config, state, filters, steps, codebook_size, sorted_size) -> DecodeState:
+    def step(_, state: DecodeState) -> DecodeState:
+        logits, caches = _guided_logits(params, config, state, filters.guidance_scale)
+        keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(state.keys, state.position)
+        drawn = draw(keys, logits[:, :codebook_size], filters, sorted_size)
+        tokens = jax.lax.dynamic_update_slice_in_dim(state.tokens, drawn[:, None], state.position, axis=1)
+        return dataclasses.replace(state, tokens=tokens, position=state.position + 1, caches=caches)
+
+    return jax.lax.fori_loop(0, steps, step, state)
+
+
+def advance(
+    params: Params,
+    config: TransformerConfig,
+    state: DecodeState,
+    generation: GenerationConfig,
+    *,
+    steps: int,
+    codebook_size: int,
+) -> DecodeState:
+    """Draw the next `steps` tokens of every image in one compiled program; `state` is consumed.
+
+    Ids from `codebook_size` up (start and padding tokens, which a VQGAN can't show) are never drawn.
+    """
+    codebook_size = min(codebook_size, config.decoder_vocab_size)
+    fits = 1 <= generation.top_k <= MOST_SORTED
+    sorted_size = min(MOST_SORTED, codebook_size) if fits else codebook_size
+    filters = Filters.from_config(generation)
+    return _advance(params, config, state, filters, steps, codebook_size, sorted_size)
+
+
+def _guided_logits(params, config, state: DecodeState, guidance_scale):
+    images = state.tokens.shape[0]
+    rows = state.caches[0].key.shape[0]
+    previous = jax.lax.dynamic_slice_in_dim(state.tokens, state.position - 1, 1, axis=1)[:, 0]
+    previous = jnp.where(state.position == 0, config.decoder_start_token_id, previous)
+    repeated = jnp.tile(previous, rows // images)
+    logits, caches = transformer.decode_step(
+        params, config, repeated, state.position, state.caches, state.cross, state.text_mask
+    )
+    if rows == images:
+        return logits, caches
+    return guide(logits[:images], logits[images:], guidance_scale), caches
+
+
+def guide(
+    conditional: Float[Array, "images vocab"],
+    unconditional: Float[Array, "images vocab"],
+    guidance_scale: Float[Array, ""],
+) -> Float[Array, "images vocab"]:
+    """Push the logits away from what would be drawn without a prompt; 1 leaves the conditional ones."""
+    return unconditional + guidance_scale * (conditional - unconditional)
+
+
+def draw(
+    keys: Key[Array, "images"],
+    logits: Float[Array, "images vocab"],
+    filters: Filters,
+    sorted_size: int,
+) -> Int32[Array, "images"]:
+    """One token an image: temperature, then top-k, then top-p, then a draw among what is left.
+
+    Only the `sorted_size` best logits are looked at; `top_k` must not exceed it unless it is the whole vocabulary.
+    """
+    best, ids = jax.lax.top_k(logits / filters.temperature, sorted_size)
+    kept = _keep_top_p(_keep_top_k(best, filters.top_k), filters.top_p)
+    ranks = jax.vmap(jax.random.categorical)(keys, kept)
+    return jnp.take_along_axis(ids, ranks[:, None], axis=1)[:, 0].astype(jnp.int32)
+
+
+def _keep_top_k(best: Float[Array, "images vocab"], top_k) -> Float[Array, "images vocab"]:
+    """Of logits in falling order, the first `top_k`; all of them where it is 0."""
+    keep = (jnp.arange(best.shape[1]) < top_k) | (top_k == 0)
+    return jnp.where(keep, best, -jnp.inf)
+
+
+def _keep_top_p(best: Float[Array, "images vocab"], top_p) -> Float[Array, "images vocab"]:
+    """Of logits in falling order, as many as it takes to reach probability `top_p`, the one that crosses it included."""
+    probabilities = jax.nn.softmax(best)
+    before = jnp.cumsum(probabilities, axis=1) - probabilities
+    return jnp.where((before < top_p) | (top_p >= 1), best, -jnp.inf)
