@@ -1,0 +1,1 @@
+"""Captioned pictures on disk, and the token sets made from them."""

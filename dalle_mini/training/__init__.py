@@ -1,0 +1,1 @@
+"""Training: pure steps for each model, and one loop that runs them."""

@@ -1,0 +1,159 @@
+"""Training a VQGAN: reconstruction, commitment, and a codebook that follows its latents (van den Oord et al. 2017,
+arXiv 1711.00937, appendix A.1: moving averages instead of a codebook loss).
+
+Codes that nothing chooses for a while are put where latents are (Dhariwal et al. 2020, arXiv 2005.00341, section 3.1).
+Edges count twice: the difference of neighboring pixels is compared as well as the pixels.
+"""
+
+import dataclasses
+import functools
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image
+
+from dalle_mini.arrays import Array, Float, Params, UInt8
+from dalle_mini.checkpoints.store import save_vqgan
+from dalle_mini.config import VQGANConfig
+from dalle_mini.data.shards import read_set
+from dalle_mini.errors import DataError
+from dalle_mini.grid import compose_grid, save_png
+from dalle_mini.models import vqgan
+from dalle_mini.training.loop import LoopConfig
+from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer, update_average
+from dalle_mini.training.runfile import build_section, check_tables
+from dalle_mini.training.state import TrainState
+
+_SHOWN = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class LossConfig:
+    """Weights of the terms; `code_decay` is the rate of the codebook's averages, `dead_below` the share of an even
+    use under which a code is moved."""
+
+    edge_weight: float = 1.0
+    commitment_weight: float = 0.25
+    code_decay: float = 0.99
+    dead_below: float = 0.03
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureData:
+    pictures: str
+
+
+@dataclasses.dataclass(frozen=True)
+class CodeUse:
+    """Moving averages behind the codebook: how often each code is chosen, and the sum of what chose it."""
+
+    counts: Float[Array, "codes"]
+    sums: Float[Array, "codes embed_dim"]
+
+
+jax.tree_util.register_dataclass(CodeUse, data_fields=["counts", "sums"], meta_fields=[])
+
+
+class VQGANTask:
+    """A run of VQGAN training; batches are a pure function of (seed, step)."""
+
+    def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
+        check_tables(tables, ("data", "model", "loss", "optimizer", "loop"))
+        self.config = build_section(VQGANConfig, tables, "model")
+        self.losses = build_section(LossConfig, tables, "loss")
+        self.optimizer = build_section(OptimizerConfig, tables, "optimizer")
+        self.loop = build_section(LoopConfig, tables, "loop")
+        self.steps = self.optimizer.steps
+        data = build_section(PictureData, tables, "data")
+        self._pixels = read_set(Path(data.pictures), ("pixels",))["pixels"]
+        expected = (self.config.resolution, self.config.resolution, self.config.in_channels)
+        if self._pixels.shape[1:] != expected:
+            raise DataError(f"pictures of shape {self._pixels.shape[1:]}, the model reads {expected}")
+
+    def init(self) -> TrainState:
+        params = vqgan.init(jax.random.key(self.loop.seed), self.config)
+        codes, width = self.config.codebook_size, self.config.embed_dim
+        use = CodeUse(jnp.zeros(codes), jnp.zeros((codes, width)))
+        return TrainState.fresh(params, build_optimizer(self.optimizer).init(params), use)
+
+    def batch(self, step: int) -> UInt8[np.ndarray, "batch height width channels"]:
+        random = np.random.default_rng((self.loop.seed, step))
+        return self._pixels[random.integers(len(self._pixels), size=self.optimizer.batch_size)]
+
+    def train_step(self, state: TrainState, batch) -> tuple[TrainState, dict[str, Any]]:
+        return train_step(state, batch, self.config, self.losses, self.optimizer, self.loop.seed)
+
+    def sample(self, state: TrainState, path: Path) -> None:
+        """Pictures above their reconstructions."""
+        pixels = self._pixels[:_SHOWN]
+        redrawn = np.asarray(reconstruct(state.average, self.config, pixels))
+        shown = [Image.fromarray(array) for array in np.concatenate([pixels, redrawn])]
+        save_png(compose_grid(shown, columns=len(pixels)), path)
+
+    def export(self, state: TrainState, directory: Path) -> None:
+        save_vqgan(directory, self.config, state.average, overwrite=True)
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def reconstruct(params: Params, config: VQGANConfig, pixels: UInt8[Array, "batch height width channels"]):
+    """Pictures through tokens and back, as uint8."""
+    tokens = vqgan.encode(params, config, pixels.astype(jnp.float32) / 255)
+    return jnp.round(jnp.clip(vqgan.decode(params, config, tokens), 0, 1) * 255).astype(jnp.uint8)
+
+
+@functools.partial(jax.jit, static_argnames=("config", "losses", "optimizer", "seed"), donate_argnames="state")
+def train_step(
+    state: TrainState,
+    batch: UInt8[Array, "batch height width channels"],
+    config: VQGANConfig,
+    losses: LossConfig,
+    optimizer: OptimizerConfig,
+    seed: int,
+) -> tuple[TrainState, dict[str, Any]]:
+    """One update of the network by its gradient and of the codebook by its averages."""
+    pixels = batch.astype(jnp.float32) / 255
+
+    def loss(params: Params):
+        latents = vqgan.encode_latents(params, config, pixels)
+        tokens = vqgan.nearest_tokens(params, config, jax.lax.stop_gradient(latents))
+        codes = jax.lax.stop_gradient(vqgan.lookup(params, config, tokens))
+        # Straight through: the decoder sees codes, the encoder gets the decoder's gradient.
+        redrawn = vqgan.decode_latents(params, config, latents + jax.lax.stop_gradient(codes - latents))
+        error = jnp.abs(redrawn - pixels).mean() + losses.edge_weight * _edge_difference(redrawn, pixels)
+        commitment = jnp.mean((latents - codes) ** 2)
+        total = error + losses.commitment_weight * commitment
+        return total, (latents, tokens, commitment, jnp.mean((redrawn - pixels) ** 2))
+
+    gradient_of = jax.value_and_grad(loss, has_aux=True)
+    (total, (latents, tokens, commitment, squared)), gradients = gradient_of(state.params)
+    updates, optimizer_state = build_optimizer(optimizer).update(gradients, state.optimizer, state.params)
+    params = jax.tree.map(jnp.add, state.params, updates)
+    key = jax.random.fold_in(jax.random.key(seed), state.step)
+    use, codebook, dead = _follow_latents(key, state.extra, latents.reshape(-1, config.embed_dim), tokens.ravel(), losses)
+    params = {**params, "quantize": {"embedding": {"embedding": codebook}}}
+    average = update_average(state.average, params, state.step, optimizer.ema_decay)
+    metrics = {"loss": total, "psnr": -10 * jnp.log10(squared), "commitment": commitment, "moved_codes": dead}
+    return TrainState(state.step + 1, params, average, optimizer_state, use), metrics
+
+
+def _edge_difference(redrawn, pixels):
+    """How much the steps between neighboring pixels differ, across and down."""
+    return sum(jnp.abs(jnp.diff(redrawn, axis=axis) - jnp.diff(pixels, axis=axis)).mean() for axis in (1, 2))
+
+
+def _follow_latents(key, use: CodeUse, latents, tokens, losses: LossConfig):
+    """Move every code towards what chose it, and unused codes onto latents of this batch."""
+    size = use.counts.shape[0]
+    chosen = jax.ops.segment_sum(jnp.ones_like(tokens, jnp.float32), tokens, size)
+    summed = jax.ops.segment_sum(latents, tokens, size)
+    counts = losses.code_decay * use.counts + (1 - losses.code_decay) * chosen
+    sums = losses.code_decay * use.sums + (1 - losses.code_decay) * summed
+    even = tokens.shape[0] / size
+    dead = counts < losses.dead_below * even
+    picked = latents[jax.random.randint(key, (size,), 0, latents.shape[0])]
+    counts = jnp.where(dead, even, counts)
+    sums = jnp.where(dead[:, None], picked * even, sums)
+    return CodeUse(counts, sums), sums / counts[:, None], dead.sum()
