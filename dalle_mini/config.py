@@ -115,8 +115,9 @@ class TransformerConfig:
 class VQGANConfig:
     """Sizes of a VQGAN, named as in the published file; `n_embed` rows of width `embed_dim` form the codebook.
 
-    `patch_size` is ours (1 in every published file): squares of that many pixels become channels before the first
-    convolution and pixels again after the last, so that a small model spends its arithmetic on coarse cells.
+    Two fields are ours, for small models. `patch_size` (1 in every published file): squares of that many pixels become
+    channels before the first convolution and pixels again after the last, so that arithmetic is spent on coarse cells.
+    `norm_groups` (32 in every published file): groups of few channels lose the colors of a flat picture.
     """
 
     ch: int = 128
@@ -131,6 +132,7 @@ class VQGANConfig:
     n_embed: int = 16384
     resamp_with_conv: bool = True
     patch_size: int = 1
+    norm_groups: int = 32
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ch_mult", tuple(self.ch_mult))
@@ -139,7 +141,7 @@ class VQGANConfig:
         for name in _size_fields(self):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
         _require(len(self.ch_mult) >= 1, "ch_mult", self.ch_mult, "must name at least one level")
-        _require(self.ch % 32 == 0, "ch", self.ch, "must be a multiple of the 32 groups of a norm")
+        _require(self.ch % self.norm_groups == 0, "ch", self.ch, f"must divide by norm_groups={self.norm_groups}")
         _require(
             self.resolution % self.downsampling == 0, "resolution", self.resolution, f"must divide by {self.downsampling}"
         )

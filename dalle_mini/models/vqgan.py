@@ -16,18 +16,21 @@ from dalle_mini.config import VQGANConfig
 
 _conv3 = functools.partial(nn.Conv, kernel_size=(3, 3), padding=1)
 _conv1 = functools.partial(nn.Conv, kernel_size=(1, 1))
-_norm = functools.partial(nn.GroupNorm, num_groups=32, epsilon=1e-6)
+_norm = functools.partial(nn.GroupNorm, epsilon=1e-6)
+# Branches start near nothing, so that a fresh network begins almost linear and learns colors at once.
+_small = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
 
 
 class ResnetBlock(nn.Module):
     in_channels: int
     out_channels: int
+    groups: int
 
     def setup(self):
-        self.norm1 = _norm()
+        self.norm1 = _norm(self.groups)
         self.conv1 = _conv3(self.out_channels)
-        self.norm2 = _norm()
-        self.conv2 = _conv3(self.out_channels)
+        self.norm2 = _norm(self.groups)
+        self.conv2 = _conv3(self.out_channels, kernel_init=_small)
         if self.in_channels != self.out_channels:
             self.nin_shortcut = _conv1(self.out_channels)
 
@@ -40,13 +43,14 @@ class ResnetBlock(nn.Module):
 
 class AttentionBlock(nn.Module):
     channels: int
+    groups: int
 
     def setup(self):
-        self.norm = _norm()
+        self.norm = _norm(self.groups)
         self.q = _conv1(self.channels)
         self.k = _conv1(self.channels)
         self.v = _conv1(self.channels)
-        self.proj_out = _conv1(self.channels)
+        self.proj_out = _conv1(self.channels, kernel_init=_small)
 
     def __call__(self, x):
         batch, height, width, channels = x.shape
@@ -91,14 +95,15 @@ class Level(nn.Module):
     in_channels: int
     out_channels: int
     num_blocks: int
+    groups: int
     with_attention: bool
     resample: type[nn.Module] | None
     with_conv: bool
 
     def setup(self):
         widths = [self.in_channels] + [self.out_channels] * self.num_blocks
-        self.block = [ResnetBlock(*pair) for pair in zip(widths, widths[1:])]
-        self.attn = [AttentionBlock(self.out_channels) for _ in self.block if self.with_attention]
+        self.block = [ResnetBlock(*pair, self.groups) for pair in zip(widths, widths[1:])]
+        self.attn = [AttentionBlock(self.out_channels, self.groups) for _ in self.block if self.with_attention]
         if self.resample is Downsample:
             self.downsample = Downsample(self.out_channels, self.with_conv)
         if self.resample is Upsample:
@@ -116,11 +121,12 @@ class Level(nn.Module):
 
 class Middle(nn.Module):
     channels: int
+    groups: int
 
     def setup(self):
-        self.block_1 = ResnetBlock(self.channels, self.channels)
-        self.attn_1 = AttentionBlock(self.channels)
-        self.block_2 = ResnetBlock(self.channels, self.channels)
+        self.block_1 = ResnetBlock(self.channels, self.channels, self.groups)
+        self.attn_1 = AttentionBlock(self.channels, self.groups)
+        self.block_2 = ResnetBlock(self.channels, self.channels, self.groups)
 
     def __call__(self, x):
         return self.block_2(self.attn_1(self.block_1(x)))
@@ -143,14 +149,15 @@ class Encoder(nn.Module):
                 widths[i],
                 widths[i + 1],
                 c.num_res_blocks,
+                c.norm_groups,
                 _resolution_at(c, i) in c.attn_resolutions,
                 Downsample if i < last else None,
                 c.resamp_with_conv,
             )
             for i in range(last + 1)
         ]
-        self.mid = Middle(widths[-1])
-        self.norm_out = _norm()
+        self.mid = Middle(widths[-1], c.norm_groups)
+        self.norm_out = _norm(c.norm_groups)
         self.conv_out = _conv3(c.z_channels)
 
     def __call__(self, pixels):
@@ -168,19 +175,20 @@ class Decoder(nn.Module):
         widths = [c.ch * factor for factor in c.ch_mult]
         widths.append(widths[-1])
         self.conv_in = _conv3(widths[-1])
-        self.mid = Middle(widths[-1])
+        self.mid = Middle(widths[-1], c.norm_groups)
         self.up = [
             Level(
                 widths[i + 1],
                 widths[i],
                 c.num_res_blocks + 1,
+                c.norm_groups,
                 _resolution_at(c, i) in c.attn_resolutions,
                 Upsample if i > 0 else None,
                 c.resamp_with_conv,
             )
             for i in range(len(c.ch_mult))
         ]
-        self.norm_out = _norm()
+        self.norm_out = _norm(c.norm_groups)
         self.conv_out = _conv3(c.out_ch * c.patch_size**2)
 
     def __call__(self, latents):

@@ -2,7 +2,7 @@
 arXiv 1711.00937, appendix A.1: moving averages instead of a codebook loss).
 
 Codes that nothing chooses for a while are put where latents are (Dhariwal et al. 2020, arXiv 2005.00341, section 3.1).
-Edges count twice: the difference of neighboring pixels is compared as well as the pixels.
+Pixels are compared by absolute and squared difference, and their steps to neighbors too, lest edges blur.
 """
 
 import dataclasses
@@ -33,12 +33,14 @@ _SHOWN = 16
 @dataclasses.dataclass(frozen=True)
 class LossConfig:
     """Weights of the terms; `code_decay` is the rate of the codebook's averages, `dead_below` the share of an even
-    use under which a code is moved."""
+    use under which a code is moved. The first `plain_steps` train an autoencoder without a codebook to start from."""
 
-    edge_weight: float = 1.0
+    squared_weight: float = 4.0
+    edge_weight: float = 0.2
     commitment_weight: float = 0.25
     code_decay: float = 0.99
-    dead_below: float = 0.03
+    dead_below: float = 0.1
+    plain_steps: int = 300
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,24 +117,30 @@ def train_step(
 ) -> tuple[TrainState, dict[str, Any]]:
     """One update of the network by its gradient and of the codebook by its averages."""
     pixels = batch.astype(jnp.float32) / 255
+    quantizes = state.step >= losses.plain_steps
 
     def loss(params: Params):
         latents = vqgan.encode_latents(params, config, pixels)
         tokens = vqgan.nearest_tokens(params, config, jax.lax.stop_gradient(latents))
         codes = jax.lax.stop_gradient(vqgan.lookup(params, config, tokens))
         # Straight through: the decoder sees codes, the encoder gets the decoder's gradient.
-        redrawn = vqgan.decode_latents(params, config, latents + jax.lax.stop_gradient(codes - latents))
-        error = jnp.abs(redrawn - pixels).mean() + losses.edge_weight * _edge_difference(redrawn, pixels)
+        seen = latents + jnp.where(quantizes, jax.lax.stop_gradient(codes - latents), 0)
+        redrawn = vqgan.decode_latents(params, config, seen)
+        apart = redrawn - pixels
+        squared = jnp.mean(apart**2)
+        error = jnp.abs(apart).mean() + losses.squared_weight * squared
+        error += losses.edge_weight * _edge_difference(redrawn, pixels)
         commitment = jnp.mean((latents - codes) ** 2)
         total = error + losses.commitment_weight * commitment
-        return total, (latents, tokens, commitment, jnp.mean((redrawn - pixels) ** 2))
+        return total, (latents, tokens, commitment, squared)
 
     gradient_of = jax.value_and_grad(loss, has_aux=True)
     (total, (latents, tokens, commitment, squared)), gradients = gradient_of(state.params)
     updates, optimizer_state = build_optimizer(optimizer).update(gradients, state.optimizer, state.params)
     params = jax.tree.map(jnp.add, state.params, updates)
     key = jax.random.fold_in(jax.random.key(seed), state.step)
-    use, codebook, dead = _follow_latents(key, state.extra, latents.reshape(-1, config.embed_dim), tokens.ravel(), losses)
+    latents = latents.reshape(-1, config.embed_dim)
+    use, codebook, dead = _follow_latents(key, state.extra, latents, tokens.ravel(), losses, ~quantizes)
     params = {**params, "quantize": {"embedding": {"embedding": codebook}}}
     average = update_average(state.average, params, state.step, optimizer.ema_decay)
     metrics = {"loss": total, "psnr": -10 * jnp.log10(squared), "commitment": commitment, "moved_codes": dead}
@@ -144,15 +152,15 @@ def _edge_difference(redrawn, pixels):
     return sum(jnp.abs(jnp.diff(redrawn, axis=axis) - jnp.diff(pixels, axis=axis)).mean() for axis in (1, 2))
 
 
-def _follow_latents(key, use: CodeUse, latents, tokens, losses: LossConfig):
-    """Move every code towards what chose it, and unused codes onto latents of this batch."""
+def _follow_latents(key, use: CodeUse, latents, tokens, losses: LossConfig, restart):
+    """Move every code towards what chose it, and unused codes (all, at a restart) onto latents of this batch."""
     size = use.counts.shape[0]
     chosen = jax.ops.segment_sum(jnp.ones_like(tokens, jnp.float32), tokens, size)
     summed = jax.ops.segment_sum(latents, tokens, size)
     counts = losses.code_decay * use.counts + (1 - losses.code_decay) * chosen
     sums = losses.code_decay * use.sums + (1 - losses.code_decay) * summed
     even = tokens.shape[0] / size
-    dead = counts < losses.dead_below * even
+    dead = (counts < losses.dead_below * even) | restart
     picked = latents[jax.random.randint(key, (size,), 0, latents.shape[0])]
     counts = jnp.where(dead, even, counts)
     sums = jnp.where(dead[:, None], picked * even, sums)
