@@ -89,7 +89,9 @@ class TransformerConfig:
             if values.get(name, published) != published
         ]
         known = {*_PUBLISHED_SWITCHES, *_HARMLESS_SWITCHES}
-        refused += [f"{name}={on!r}" for name, on in values.items() if name.startswith("use_") and on and name not in known]
+        refused += [
+            f"{name}={on!r}" for name, on in values.items() if name.startswith("use_") and on and name not in known
+        ]
         activation = values.get("activation_function", "gelu")
         if activation not in ACTIVATIONS:
             refused.append(f"activation_function={activation!r}")
@@ -135,15 +137,19 @@ class VQGANConfig:
     norm_groups: int = 32
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "ch_mult", tuple(self.ch_mult))
-        object.__setattr__(self, "attn_resolutions", tuple(self.attn_resolutions))
+        for name in ("ch_mult", "attn_resolutions"):
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
         _check_types(self, "VQGAN config")
         for name in _size_fields(self):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
         _require(len(self.ch_mult) >= 1, "ch_mult", self.ch_mult, "must name at least one level")
         _require(self.ch % self.norm_groups == 0, "ch", self.ch, f"must divide by norm_groups={self.norm_groups}")
         _require(
-            self.resolution % self.downsampling == 0, "resolution", self.resolution, f"must divide by {self.downsampling}"
+            self.resolution % self.downsampling == 0,
+            "resolution",
+            self.resolution,
+            f"must divide by {self.downsampling}",
         )
 
     @property
@@ -217,7 +223,7 @@ def check_seed(seed: Any) -> int:
     return seed
 
 
-def check_names(cls: type, values: Mapping[str, Any], what: str) -> dict[str, Any]:
+def check_names(cls: Any, values: Mapping[str, Any], what: str) -> dict[str, Any]:
     """`values` as a dict if every name is a field of `cls`; else a ConfigError with the nearest name."""
     names = [field.name for field in dataclasses.fields(cls)]
     for name in values:
@@ -250,8 +256,10 @@ def _check_types(config: Any, what: str) -> None:
             good = isinstance(value, float) and math.isfinite(value)
         elif field.type is int:
             good = isinstance(value, int) and not isinstance(value, bool)
-        elif field.type in (bool, str):
-            good = isinstance(value, field.type)
+        elif field.type is bool:
+            good = isinstance(value, bool)
+        elif field.type is str:
+            good = isinstance(value, str)
         else:
             good = isinstance(value, tuple) and all(isinstance(item, int) and item >= 1 for item in value)
         if not good:

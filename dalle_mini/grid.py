@@ -41,7 +41,9 @@ def compose_grid(images: Sequence[Image.Image], *, columns: int | None = None) -
 def enlarge(image: Image.Image) -> Image.Image:
     """A picture smaller than a tile, brought to its size by a whole factor; larger ones as they are."""
     factor = max(1, SMALLEST_TILE // max(image.size))
-    return image.resize((image.width * factor, image.height * factor), Image.Resampling.BICUBIC) if factor > 1 else image
+    return (
+        image.resize((image.width * factor, image.height * factor), Image.Resampling.BICUBIC) if factor > 1 else image
+    )
 
 
 def encode_png(image: Image.Image, recipe: Mapping[str, Any] | None = None) -> bytes:
@@ -65,7 +67,9 @@ def save_png(image: Image.Image, path: str | Path, recipe: Mapping[str, Any] | N
     except OSError as error:
         _discard(partial)
         reason = error.strerror or error
-        raise OutputError(f"can't write {path}: {reason}", hint="choose another place with --out, or free some space") from error
+        raise OutputError(
+            f"can't write {path}: {reason}", hint="choose another place with --out, or free some space"
+        ) from error
     return path
 
 

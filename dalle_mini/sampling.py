@@ -1,8 +1,8 @@
 """Drawing image tokens one by one, with classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598).
 
-`start` reads the prompts once; `advance` draws a chunk of tokens inside one compiled program. Every image has a key of its
-own and draws position p with fold_in(key, p), so a picture depends on its seed and not on its neighbors. Rows are ordered
-conditional first. Guidance, temperature and the filters are traced: changing them compiles nothing.
+`start` reads the prompts once; `advance` draws a chunk of tokens inside one compiled program. Every image has a key of
+its own and draws position p with fold_in(key, p), so a picture depends on its seed and not on its neighbors. Rows are
+ordered conditional first. Guidance, temperature and the filters are traced: changing them compiles nothing.
 """
 
 import dataclasses
@@ -90,7 +90,9 @@ def start(
     )
 
 
-@functools.partial(jax.jit, static_argnames=("config", "steps", "codebook_size", "sorted_size"), donate_argnames="state")
+@functools.partial(
+    jax.jit, static_argnames=("config", "steps", "codebook_size", "sorted_size"), donate_argnames="state"
+)
 def _advance(params, config, state, filters, steps, codebook_size, sorted_size) -> DecodeState:
     def step(_, state: DecodeState) -> DecodeState:
         logits, caches = _guided_logits(params, config, state, filters.guidance_scale)
@@ -168,7 +170,7 @@ def _keep_top_k(best: Float[Array, "images vocab"], top_k) -> Float[Array, "imag
 
 
 def _keep_top_p(best: Float[Array, "images vocab"], top_p) -> Float[Array, "images vocab"]:
-    """Of logits in falling order, as many as it takes to reach probability `top_p`, the one that crosses it included."""
+    """Of logits in falling order, as many as it takes to reach probability `top_p`, the one that crosses it too."""
     probabilities = jax.nn.softmax(best)
     before = jnp.cumsum(probabilities, axis=1) - probabilities
     return jnp.where((before < top_p) | (top_p >= 1), best, -jnp.inf)

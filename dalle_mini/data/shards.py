@@ -1,7 +1,7 @@
 """Shards of captioned pictures and of tokens: `.npz` files that hold plain arrays, never pickles.
 
-A picture shard holds `pixels` uint8[n, height, width, 3] and `captions` (n strings); a token shard `text` int32[n, text],
-`image` int32[n, image] and `captions`. Sets are small enough here to be read whole.
+A picture shard holds `pixels` uint8[n, height, width, 3] and `captions` (n strings); a token shard `text`
+int32[n, text], `image` int32[n, image] and `captions`. Sets are small enough here to be read whole.
 """
 
 import os
@@ -55,4 +55,6 @@ def write_shard(path: Path, **arrays: np.ndarray) -> None:
         os.replace(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise OutputError(f"can't write {path}: {error.strerror}", hint="free some space or choose another folder") from error
+        raise OutputError(
+            f"can't write {path}: {error.strerror}", hint="free some space or choose another folder"
+        ) from error

@@ -139,7 +139,12 @@ class SelfAttention(nn.Module):
         """The same for one new position, whose key and value are written into `cache`."""
         normed = self.pre_norm(hidden)
         new = self.attention.project(normed)
-        cache = KeyValue(*(jax.lax.dynamic_update_slice_in_dim(old, now, position, axis=2) for old, now in zip(cache, new)))
+        cache = KeyValue(
+            *(
+                jax.lax.dynamic_update_slice_in_dim(old, now, position, axis=2)
+                for old, now in zip(cache, new, strict=True)
+            )
+        )
         mask = (jnp.arange(cache.key.shape[2]) <= position)[None, None, None, :]
         return self.post_norm(self.attention(normed, cache, mask)), cache
 
@@ -377,9 +382,7 @@ def decode_step(
 
     Rows may outnumber the prompts in `cross` and `mask`: each prompt serves a run of consecutive rows.
     """
-    return Transformer(config).apply(
-        {"params": params}, tokens, position, caches, cross, mask, method="step"
-    )
+    return Transformer(config).apply({"params": params}, tokens, position, caches, cross, mask, method="step")
 
 
 def shift_right(labels: Int32[Array, "batch image"], config: TransformerConfig) -> Int32[Array, "batch image"]:

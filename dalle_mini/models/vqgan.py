@@ -1,10 +1,11 @@
 """The VQGAN that turns pictures into tokens and back (Esser et al. 2020, arXiv 2012.09841).
 
-Module names are the published parameter tree, so its files load without a rename. Pixels are NHWC in [0, 1] and kernels
-HWIO. Norms keep float32 statistics. Left out: the double-width latents and temporal embeddings of other users of that code.
+Module names are the published parameter tree, so its files load without a rename. Pixels are NHWC in [0, 1] and
+kernels HWIO. Norms keep float32 statistics. Left out: double-width latents and temporal embeddings.
 """
 
 import functools
+import itertools
 import math
 
 import flax.linen as nn
@@ -102,7 +103,7 @@ class Level(nn.Module):
 
     def setup(self):
         widths = [self.in_channels] + [self.out_channels] * self.num_blocks
-        self.block = [ResnetBlock(*pair, self.groups) for pair in zip(widths, widths[1:])]
+        self.block = [ResnetBlock(*pair, self.groups) for pair in itertools.pairwise(widths)]
         self.attn = [AttentionBlock(self.out_channels, self.groups) for _ in self.block if self.with_attention]
         if self.resample is Downsample:
             self.downsample = Downsample(self.out_channels, self.with_conv)
@@ -289,9 +290,7 @@ def nearest_tokens(
     return VQGAN(config).apply({"params": params}, latents, method="nearest")
 
 
-def lookup(
-    params: Params, config: VQGANConfig, tokens: Int32[Array, "*cells"]
-) -> Float[Array, "*cells embed_dim"]:
+def lookup(params: Params, config: VQGANConfig, tokens: Int32[Array, "*cells"]) -> Float[Array, "*cells embed_dim"]:
     """The codebook rows of `tokens`."""
     return VQGAN(config).apply({"params": params}, tokens, method="lookup")
 

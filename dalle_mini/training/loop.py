@@ -8,7 +8,7 @@ import json
 import logging
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -92,7 +92,11 @@ def _log_metrics(workdir: Path, step: int, steps: int, rate: float, logged: list
             f"step {step}: the loss is no longer a number ({values})",
             hint="lower the learning rate; the last save is intact",
         )
-    record = {"step": step, "steps_per_second": round(rate, 3), **{name: round(value, 5) for name, value in values.items()}}
+    record = {
+        "step": step,
+        "steps_per_second": round(rate, 3),
+        **{name: round(value, 5) for name, value in values.items()},
+    }
     with open(workdir / "metrics.jsonl", "a") as file:
         file.write(json.dumps(record) + "\n")
     shown = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
@@ -101,7 +105,7 @@ def _log_metrics(workdir: Path, step: int, steps: int, rate: float, logged: list
 
 
 @contextmanager
-def _stop_signal() -> Iterator:
+def _stop_signal() -> Generator[Callable[[], bool]]:
     """Yields a function that tells whether SIGTERM or Ctrl-C came."""
     received = []
     previous = {

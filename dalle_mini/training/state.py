@@ -45,7 +45,9 @@ def save_state(workdir: Path, state: TrainState) -> None:
         os.replace(partial, workdir / FILE_NAME)
     except (OSError, SafetensorError) as error:
         partial.unlink(missing_ok=True)
-        raise OutputError(f"can't save the run in {workdir}: {error}", hint="free some space; the last save is intact") from error
+        raise OutputError(
+            f"can't save the run in {workdir}: {error}", hint="free some space; the last save is intact"
+        ) from error
 
 
 def restore_state(workdir: Path, like: TrainState) -> TrainState | None:
@@ -59,10 +61,14 @@ def restore_state(workdir: Path, like: TrainState) -> TrainState | None:
         raise CheckpointError(f"can't read {path}: {error}", hint="start in another work directory") from error
     leaves, structure = jax.tree_util.tree_flatten_with_path(like)
     names = [jax.tree_util.keystr(key) for key, _ in leaves]
-    wrong = [name for name, (_, leaf) in zip(names, leaves) if name not in arrays or arrays[name].shape != leaf.shape]
+    wrong = [
+        name
+        for name, (_, leaf) in zip(names, leaves, strict=True)
+        if name not in arrays or arrays[name].shape != leaf.shape
+    ]
     if wrong or len(arrays) != len(names):
         raise CheckpointError(
-            f"{path} was saved by a run of another shape ({len(wrong)} of {len(names)} arrays differ, first: {wrong[:1]})",
+            f"{path} is of a run of another shape: {len(wrong)} of {len(names)} arrays differ, first {wrong[:1]}",
             hint="use the run file that started it, or another work directory",
         )
     return jax.tree_util.tree_unflatten(structure, [arrays[name] for name in names])

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
 from dalle_mini.arrays import Array, Float, Int32, Params
 from dalle_mini.checkpoints.layout import unstack_layers
 from dalle_mini.checkpoints.store import load_vqgan, save_transformer
-from dalle_mini.config import GenerationConfig, TransformerConfig
+from dalle_mini.config import GenerationConfig, TransformerConfig, check_names
 from dalle_mini.data.shards import read_set
 from dalle_mini.errors import ConfigError, DataError
 from dalle_mini.grid import compose_grid, save_png
@@ -59,7 +58,9 @@ class TransformerTask:
 
     def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
         check_tables(tables, ("data", "model", "learning", "optimizer", "loop"))
-        self.config = TransformerConfig.from_dict(tables.get("model", {}))
+        self.config = TransformerConfig.from_dict(
+            check_names(TransformerConfig, tables.get("model", {}), "name in [model]")
+        )
         self.learning = build_section(LearningConfig, tables, "learning")
         self.optimizer = build_section(OptimizerConfig, tables, "optimizer")
         self.loop = build_section(LoopConfig, tables, "loop")
@@ -75,11 +76,14 @@ class TransformerTask:
 
     def _check_set(self) -> None:
         c = self.config
-        for name, length, size in (("text", c.max_text_length, c.encoder_vocab_size), ("image", c.image_length, c.image_vocab_size)):
+        for name, length, size in (
+            ("text", c.max_text_length, c.encoder_vocab_size),
+            ("image", c.image_length, c.image_vocab_size),
+        ):
             tokens = self._set[name]
             if tokens.shape[1] != length or tokens.max() >= size:
                 raise DataError(
-                    f"{name} tokens of length {tokens.shape[1]} up to {tokens.max()}; the model reads {length} below {size}",
+                    f"{name} tokens: {tokens.shape[1]} a row up to {tokens.max()}, not {length} below {size}",
                     hint="encode the pictures with this model's tokenizer and VQGAN",
                 )
 
@@ -129,9 +133,7 @@ def cross_entropy(
     return optax.softmax_cross_entropy_with_integer_labels(logits, labels)
 
 
-@functools.partial(
-    jax.jit, static_argnames=("config", "learning", "optimizer", "seed", "pad"), donate_argnames="state"
-)
+@functools.partial(jax.jit, static_argnames=("config", "learning", "optimizer", "seed", "pad"), donate_argnames="state")
 def train_step(
     state: TrainState,
     batch: dict[str, Int32[Array, "batch _"]],

@@ -1,0 +1,61 @@
+"""DALL·E mini: pictures from words, with a Flax transformer and a VQGAN.
+
+    import dalle_mini
+    model = dalle_mini.load("nano")
+    model.generate("a kangaroo made of cheese", seed=0).save("kangaroo.png")
+
+Importing the package is instant: what needs JAX is imported when it is first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from dalle_mini.config import GenerationConfig
+from dalle_mini.errors import (
+    Cancelled,
+    CheckpointError,
+    ConfigError,
+    DalleMiniError,
+    DataError,
+    OutputError,
+    Overloaded,
+    PromptError,
+    PromptRejected,
+)
+
+if TYPE_CHECKING:
+    from dalle_mini.checkpoints.releases import available_releases as available_models
+    from dalle_mini.pipeline import DalleMini, Generation, load
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Cancelled",
+    "CheckpointError",
+    "ConfigError",
+    "DalleMini",
+    "DalleMiniError",
+    "DataError",
+    "Generation",
+    "GenerationConfig",
+    "OutputError",
+    "Overloaded",
+    "PromptError",
+    "PromptRejected",
+    "available_models",
+    "load",
+]
+
+_LAZY = {
+    "DalleMini": ("dalle_mini.pipeline", "DalleMini"),
+    "Generation": ("dalle_mini.pipeline", "Generation"),
+    "load": ("dalle_mini.pipeline", "load"),
+    "available_models": ("dalle_mini.checkpoints.releases", "available_releases"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'dalle_mini' has no attribute {name!r}")
+    module, attribute = _LAZY[name]
+    return getattr(importlib.import_module(module), attribute)
