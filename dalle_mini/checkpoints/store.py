@@ -1,0 +1,117 @@
+"""Loading and saving a transformer or a VQGAN: the border between a folder and `Params`.
+
+Loaded leaves are jax arrays, made one at a time from views of the file. Saved folders are ours
+(safetensors with our names, digests beside them) or the original's msgpack, stacked or layer by
+layer, which its own code reads.
+"""
+
+from pathlib import Path
+from typing import Unpack
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dalle_mini.arrays import Params
+from dalle_mini.checkpoints import layout
+from dalle_mini.checkpoints.config_file import read_config
+from dalle_mini.checkpoints.digests import verify
+from dalle_mini.checkpoints.folder import read_tree
+from dalle_mini.checkpoints.inspection import Inspection, inspect
+from dalle_mini.checkpoints.kinds import TRANSFORMER, VQGAN, open_model, read_kind
+from dalle_mini.checkpoints.leaf import cast, float_dtype
+from dalle_mini.checkpoints.saving import SaveOptions, save_model
+from dalle_mini.config import TransformerConfig, VQGANConfig
+from dalle_mini.errors import CheckpointError, OutputError
+
+__all__ = [
+    "Inspection",
+    "convert",
+    "inspect",
+    "load_transformer",
+    "load_vqgan",
+    "read_config",
+    "read_tree",
+    "save_transformer",
+    "save_vqgan",
+    "verify",
+]
+
+_COMPANIONS = (
+    "generation.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "enwiki-words-frequency.txt",
+)
+
+# Quirk: the original adds tokens and positions in the dtype of the file, whatever it computes in.
+_KEPT = ("/token_embedding", "/position_embedding")
+
+
+def load_transformer(directory: str | Path, *, dtype: str = "float32") -> tuple[TransformerConfig, Params]:
+    """A folder's transformer, ours or published; its embeddings keep the dtype of the file."""
+    wanted = float_dtype(dtype)
+    config, params = open_model(directory, TRANSFORMER)
+    return config, _to_device(params, wanted, kept=_KEPT)
+
+
+def load_vqgan(directory: str | Path, *, dtype: str = "float32") -> tuple[VQGANConfig, Params]:
+    """A folder's VQGAN, with flax or torch names."""
+    wanted = float_dtype(dtype)
+    config, params = open_model(directory, VQGAN)
+    return config, _to_device(params, wanted)
+
+
+def save_transformer(
+    directory: str | Path, config: TransformerConfig, params: Params, **options: Unpack[SaveOptions]
+) -> None:
+    """Save a transformer as "safetensors" (the default), "msgpack-scanned" or "msgpack".
+
+    Its layers may be stacked. The options are those of `saving.save_model`.
+    """
+    save_model(TRANSFORMER, Path(directory), config, _on_host(params), **options)
+
+
+def save_vqgan(directory: str | Path, config: VQGANConfig, params: Params, **options: Unpack[SaveOptions]) -> None:
+    """Save a VQGAN as "safetensors" (the default) or "msgpack"; options as in `save_model`."""
+    save_model(VQGAN, Path(directory), config, _on_host(params), **options)
+
+
+def convert(source: str | Path, target: str | Path, **options: Unpack[SaveOptions]) -> None:
+    """Save the model in `source`, of either kind and any layout, with its tokenizer to `target`.
+
+    Weights go from file to file a leaf at a time. The options are those of `saving.save_model`;
+    without a `dtype` every number stays as it is.
+    """
+    source, target = Path(source), Path(target)
+    kind, config = read_kind(source)
+    if target.resolve() == source.resolve():
+        raise OutputError(f"{target} is the folder to convert", hint="choose another folder for the result")
+    _, params = open_model(source, kind)
+    save_model(kind, target, config, params, beside=_companions(source), **options)
+
+
+def _companions(folder: Path) -> dict[str, bytes]:
+    present = [folder / name for name in _COMPANIONS if (folder / name).is_file()]
+    try:
+        return {path.name: path.read_bytes() for path in present}
+    except OSError as error:
+        raise CheckpointError(f"can't read {error.filename}: {error.strerror}", hint="check its permissions") from error
+
+
+def _on_host(params: Params) -> Params:
+    return jax.tree.map(np.asarray, params)
+
+
+def _to_device(params: Params, dtype: np.dtype, kept: tuple[str, ...] = ()) -> Params:
+    """`params` as jax arrays of `dtype`, but for paths that end in one of `kept`."""
+    flat = layout.flatten(params).items()
+    # numpy copies, for jax may otherwise keep using the memory of a file that changes later.
+    arrays = (
+        (path, jnp.asarray(cast(leaf, leaf.dtype if path.endswith(kept) else dtype, copy=True))) for path, leaf in flat
+    )
+    return layout.unflatten(arrays)
