@@ -68,9 +68,7 @@ def check_rows(case: Case, group: str) -> None:
         for field in ("input_ids", "attention_mask", "input_ids_uncond", "attention_mask_uncond")
     }
     normalized = group.startswith("normalized")
-    tokenizer = Tokenizer.from_directory(
-        files(case), max_length=rows["input_ids"].shape[1], normalize=normalized
-    )
+    tokenizer = Tokenizer.from_directory(files(case), max_length=rows["input_ids"].shape[1], normalize=normalized)
     # Unlike `encode`, the original takes prompts that are empty.
     encoded = tokenizer.encode(prompts) if normalized else tokenizer.encode_texts(prompts)
     empty = tokenizer.encode_empty(len(prompts))

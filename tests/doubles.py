@@ -1,0 +1,77 @@
+"""A model for tests: the real architecture at its smallest, with random weights, on disk like any other."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from dalle_mini.arrays import Params
+from dalle_mini.checkpoints.store import save_transformer, save_vqgan
+from dalle_mini.config import TransformerConfig, VQGANConfig
+from dalle_mini.models import transformer, vqgan
+from dalle_mini.text import train_tokenizer
+
+CAPTIONS = [
+    " a red car at the beach",
+    " a kangaroo made of cheese",
+    " two dogs in the snow",
+    " an owl in the woods at night",
+] * 4
+CODEBOOK_SIZE = 64
+IMAGE_LENGTH = 16
+IMAGE_SIZE = 32
+MAX_TEXT_LENGTH = 16
+
+
+def make_tiny_model(directory: Path, *, seed: int = 0) -> Path:
+    """Write a complete model, the same one for the same `seed`: 32 px pictures of 4 × 4 tokens."""
+    rng = np.random.default_rng(seed)
+    config = TransformerConfig(
+        encoder_vocab_size=train_tokenizer(CAPTIONS, 320, directory),
+        image_vocab_size=CODEBOOK_SIZE,
+        max_text_length=MAX_TEXT_LENGTH,
+        image_length=IMAGE_LENGTH,
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=2,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=64,
+        decoder_ffn_dim=64,
+        normalize_text=True,
+        decoder_start_token_id=CODEBOOK_SIZE,
+        bos_token_id=CODEBOOK_SIZE,
+        pad_token_id=CODEBOOK_SIZE,
+        eos_token_id=CODEBOOK_SIZE,
+    )
+    save_transformer(directory, config, _random_params(partial(transformer.init, config=config), rng))
+    pixels = VQGANConfig(
+        ch=32,
+        ch_mult=(1, 2),
+        num_res_blocks=1,
+        attn_resolutions=(),
+        resolution=IMAGE_SIZE,
+        z_channels=32,
+        embed_dim=16,
+        n_embed=CODEBOOK_SIZE,
+        patch_size=4,
+    )
+    save_vqgan(directory / "vqgan", pixels, _random_params(partial(vqgan.init, config=pixels), rng))
+    defaults = {"guidance_scale": 3.0, "temperature": 0.9, "top_k": 32}
+    (directory / "generation.json").write_text(json.dumps(defaults))
+    return directory
+
+
+def _random_params(init, rng: np.random.Generator) -> Params:
+    """Parameters shaped like those of `init`, drawn by NumPy, so that nothing has to be compiled."""
+    shapes = jax.eval_shape(init, jax.random.key(0))
+    return jax.tree.map(lambda leaf: _random_leaf(leaf.shape, rng), shapes)
+
+
+def _random_leaf(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    noise = rng.standard_normal(shape).astype(np.float32)
+    if len(shape) == 1:  # the scale of a norm, or a bias
+        return 1 + noise / 10
+    return noise / np.float32(np.sqrt(np.prod(shape[:-1])))
