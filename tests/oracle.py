@@ -120,9 +120,8 @@ def latents_of_pixels(tree: Tree, config: VQGANConfig, pixels) -> np.ndarray:
         hidden = _run_blocks(hidden, level, config.num_res_blocks, groups)
         if index < levels - 1:
             hidden = _halve(hidden, level)
-    hidden = _conv(
-        _swish(_group_norm(_middle(hidden, side["mid"], groups), side["norm_out"], groups)), side["conv_out"]
-    )
+    hidden = _middle(hidden, side["mid"], groups)
+    hidden = _conv(_swish(_group_norm(hidden, side["norm_out"], groups)), side["conv_out"])
     return _conv(hidden, tree["quant_conv"])
 
 

@@ -48,9 +48,7 @@ class Canvas:
     def box(self, x0: float, y0: float, x1: float, y1: float, color: Color) -> None:
         self.pen.rectangle((x0 * FINE, y0 * FINE, x1 * FINE - 1, y1 * FINE - 1), fill=color)
 
-    def dots(
-        self, seed: int, count: int, box: tuple[int, int, int, int], r: float, color: Color
-    ) -> None:
+    def dots(self, seed: int, count: int, box: tuple[int, int, int, int], r: float, color: Color) -> None:
         """Small discs at fixed random places inside the box."""
         random = Random(seed)
         for _ in range(count):
@@ -69,8 +67,7 @@ def paint_beach() -> Canvas:
     canvas.band(28, 42, (20, 150, 190), (90, 215, 215))
     canvas.band(42, 64, (250, 228, 165), (236, 200, 125))
     canvas.polygon(
-        [(0, 41), (16, 43), (32, 41), (48, 43), (64, 41), (64, 43), (48, 45), (32, 43)]
-        + [(16, 45), (0, 43)],
+        [(0, 41), (16, 43), (32, 41), (48, 43), (64, 41), (64, 43), (48, 45), (32, 43)] + [(16, 45), (0, 43)],
         (255, 255, 255),
     )
     return canvas
@@ -190,8 +187,7 @@ def paint_mountains() -> Canvas:
     ):
         canvas.polygon([(x - 24, 50), (x, y), (x + 24, 50)], color)
         canvas.polygon(
-            [(x - 5.4, y + 9), (x, y), (x + 5.4, y + 9), (x + 2, y + 7), (x, y + 10)]
-            + [(x - 2, y + 7)],
+            [(x - 5.4, y + 9), (x, y), (x + 5.4, y + 9), (x + 2, y + 7), (x, y + 10)] + [(x - 2, y + 7)],
             (250, 252, 255),
         )
     canvas.band(48, 64, (122, 168, 92), (92, 140, 70))

@@ -106,9 +106,7 @@ def written(jobs: list[Job], workers: int) -> Iterator[int]:
         yield from pool.imap_unordered(write_shard, jobs)
 
 
-def build(
-    out: Path, seed: int, count: int, *, workers: int, held_out: bool = False, shard: int = SHARD
-) -> None:
+def build(out: Path, seed: int, count: int, *, workers: int, held_out: bool = False, shard: int = SHARD) -> None:
     """Write every shard that is not there yet, telling the progress."""
     settings = {"seed": seed, "size": SIZE, "held_out": held_out, "shard": shard}
     claim(out, settings | {"scenes": fingerprint(seed, held_out)})

@@ -48,9 +48,7 @@ def combinations(facts: Facts) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def is_held_out(world: World, facts: Facts) -> bool:
     """Whether any combination of the scene is kept away from training."""
-    return any(
-        hash_share(kind, *words) < world.held_out[kind] for kind, words in combinations(facts)
-    )
+    return any(hash_share(kind, *words) < world.held_out[kind] for kind, words in combinations(facts))
 
 
 def draw_facts(world: World, random: Random) -> Facts:
@@ -100,9 +98,7 @@ def draw_pair(world: World, random: Random, background: str) -> Facts:
     (relation,) = random.choices(list(world.relations), list(world.relations.values()))
     things = world.things.values()
     first = random.choice([thing for thing in things if can_be_first(thing, relation)])
-    second = random.choice(
-        [thing for thing in things if thing is not first and can_be_second(thing, relation)]
-    )
+    second = random.choice([thing for thing in things if thing is not first and can_be_second(thing, relation)])
     mix = world.mix
     color, material = draw_attribute(world, random, mix["pair_color"], mix["pair_material"])
     return Facts((first.name, second.name), color, material, background, relation=relation)

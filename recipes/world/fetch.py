@@ -66,8 +66,7 @@ def sources(world: dict[str, Any], manifest: list[dict[str, str]]) -> str:
     for art in world["sets"].values():
         text = f"[{art['license']}]({art['license_file']})"
         lines.append(
-            f"| {art['title']} | `{art['package']}` | {art['version']} | {art['author']} "
-            f"| {art['license']} | {text} |"
+            f"| {art['title']} | `{art['package']}` | {art['version']} | {art['author']} | {art['license']} | {text} |"
         )
     lines += ["", "Changes: rasterized to 128 px; in the scenes scaled, recolored and composed."]
     lines += ["", "| drawing | licence |", "|---|---|"]
@@ -79,9 +78,7 @@ def main() -> None:
     """Fetch, rasterize and write everything."""
     world = tomllib.loads((HERE / "world.toml").read_text(encoding="utf-8"))
     names = sorted({name for thing in world["things"].values() for name in thing["sprites"]})
-    packages = {
-        key: read_package(art["package"], art["version"]) for key, art in world["sets"].items()
-    }
+    packages = {key: read_package(art["package"], art["version"]) for key, art in world["sets"].items()}
     pixels, manifest = [], []
     for name in names:
         key, drawing = name.split("/", 1)

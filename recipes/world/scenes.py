@@ -133,9 +133,7 @@ def on_head(world: World, thing: Thing, sprite: str, spot: Spot) -> Spot:
     return Spot(max(snapped(x - size // 2, 4), 0), max(snapped(y - size + 4, 4), 0), size)
 
 
-def at(
-    world: World, thing: Thing, sprite: str, spot: Spot, point: tuple[float, float]
-) -> tuple[float, float]:
+def at(world: World, thing: Thing, sprite: str, spot: Spot, point: tuple[float, float]) -> tuple[float, float]:
     """Where a point of the drawing, given in fractions of it, lies in the picture."""
     width, height = picture(world, sprite, spot.size, "", "").size
     left, top = corner(thing, width, height, spot)

@@ -10,23 +10,22 @@ from PIL import Image, ImageDraw
 
 from dalle_mini.errors import DalleMiniError
 from recipes.world.files import write_whole
-from recipes.world.scenes import Scene, draw_scene
+from recipes.world.scenes import draw_scene
 from recipes.world.world import load_world
 
 COLUMNS = 8
 WIDTH, HEIGHT = 136, 170
 
 
-def contact_sheet(scenes: list[Scene]) -> Image.Image:
-    """The scenes at twice their size, captions below."""
-    rows = -(-len(scenes) // COLUMNS)
+def contact_sheet(captioned: list[tuple[str, Image.Image]]) -> Image.Image:
+    """Pictures at 128 pixels, captions below."""
+    rows = -(-len(captioned) // COLUMNS)
     sheet = Image.new("RGB", (COLUMNS * WIDTH, rows * HEIGHT), "white")
     pen = ImageDraw.Draw(sheet)
-    for place, scene in enumerate(scenes):
+    for place, (caption, picture) in enumerate(captioned):
         x, y = place % COLUMNS * WIDTH, place // COLUMNS * HEIGHT
-        picture = Image.fromarray(scene.pixels).resize((128, 128), Image.Resampling.BICUBIC)
-        sheet.paste(picture, (x + 4, y + 4))
-        pen.multiline_text((x + 4, y + 134), textwrap.fill(scene.caption, 22), fill="black")
+        sheet.paste(picture.resize((128, 128), Image.Resampling.BICUBIC), (x + 4, y + 4))
+        pen.multiline_text((x + 4, y + 134), textwrap.fill(caption, 22), fill="black")
     return sheet
 
 
@@ -41,7 +40,8 @@ def main() -> None:
     world = load_world()
     scenes = [draw_scene(world, options.seed, n, options.held_out) for n in range(options.count)]
     buffer = io.BytesIO()
-    contact_sheet(scenes).save(buffer, format="PNG")
+    captioned = [(scene.caption, Image.fromarray(scene.pixels)) for scene in scenes]
+    contact_sheet(captioned).save(buffer, format="PNG")
     try:
         write_whole(options.out, buffer.getvalue())
     except DalleMiniError as error:

@@ -60,8 +60,7 @@ def read_sprites(path: Path) -> dict[str, Image.Image]:
     """The drawings by name, cut to what is visible."""
     with np.load(path, allow_pickle=False) as archive:
         pictures = {
-            str(name): Image.fromarray(pixels)
-            for name, pixels in zip(archive["names"], archive["pixels"], strict=True)
+            str(name): Image.fromarray(pixels) for name, pixels in zip(archive["names"], archive["pixels"], strict=True)
         }
     return {name: picture.crop(picture.getbbox()) for name, picture in pictures.items()}
 

@@ -24,7 +24,7 @@ SMALL = VQGANConfig(
 )
 OTHERS = {
     "attention everywhere": {"attn_resolutions": (8, 4), "num_res_blocks": 2},
-    "plain resampling": {"resamp_with_conv": False, "ch_mult": (2, 1, 1), "norm_groups": 4},
+    "plain resampling": {"resamp_with_conv": False, "ch_mult": (2, 1), "norm_groups": 4},
     "patches": {"patch_size": 2, "resolution": 16, "attn_resolutions": (8,)},
     "one level": {"ch_mult": (1,), "patch_size": 4, "resolution": 8, "attn_resolutions": ()},
 }
@@ -32,7 +32,6 @@ OTHERS = {
 LIMIT = 1e-4
 """Largest difference of float32 from float64: norms over a handful of numbers magnify rounding."""
 
-encode = jax.jit(vqgan.encode, static_argnums=1)
 encode_latents = jax.jit(vqgan.encode_latents, static_argnums=1)
 decode = jax.jit(vqgan.decode, static_argnums=1)
 variants = pytest.mark.parametrize("changes", [{}, *OTHERS.values()], ids=["small", *OTHERS])
@@ -101,15 +100,19 @@ def test_first_of_equal_codebook_rows_is_chosen() -> None:
     assert found.tolist() == [[[3]]]
 
 
-@pytest.mark.parametrize("patch_size", [1, 2, 4])
+@pytest.mark.parametrize("patch_size", [1, 4])
 def test_tokens_are_cells_row_by_row(patch_size: int) -> None:
     config = dataclasses.replace(SMALL, patch_size=patch_size, resolution=16)
-    params = draw_params(config)
-    pixels = draw_pixels(config)
     side = 16 // (2 * patch_size)
-    tokens = encode(params, config, pixels)
+
+    @jax.jit
+    def encode(params, pixels):
+        latents = vqgan.encode_latents(params, config, pixels)
+        return vqgan.encode(params, config, pixels), vqgan.nearest_tokens(params, config, latents)
+
+    params, pixels = draw_params(config), draw_pixels(config)
+    tokens, cells = encode(params, pixels)
     assert tokens.shape == (2, side * side) == (2, config.image_length)
-    cells = vqgan.nearest_tokens(params, config, encode_latents(params, config, pixels))
     np.testing.assert_array_equal(tokens.reshape(2, side, side), cells)
     assert decode(params, config, tokens).shape == pixels.shape
 

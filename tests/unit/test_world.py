@@ -228,7 +228,7 @@ def test_build_refuses_a_folder_begun_with_another_seed(tmp_path: Path) -> None:
 
 
 def test_sheet_shows_the_scenes() -> None:
-    sheet = contact_sheet(SCENES[:9])
+    sheet = contact_sheet([(scene.caption, Image.fromarray(scene.pixels)) for scene in SCENES[:9]])
     assert sheet.size == (8 * 136, 2 * 170)
     shown = sheet.crop((4, 4, 132, 132)).resize((64, 64), Image.Resampling.BOX)
     difference = np.asarray(shown, int) - SCENES[0].pixels

@@ -1,0 +1,82 @@
+"""Draws the examples that the page shows before anything is typed: `python -m recipes.nano.examples`.
+
+Prompts of `recipes/world/prompts.txt` with seeds that are stated here, drawn by the bundled model with its own
+settings: the recipes in `examples.json` draw the same pictures again.
+"""
+
+import argparse
+import io
+import json
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+import dalle_mini
+from dalle_mini.checkpoints.staging import output_errors
+from dalle_mini.errors import DalleMiniError
+from dalle_mini.grid import enlarge
+from dalle_mini.web.examples import FOLDER, INDEX
+from recipes.world.files import write_whole
+
+EXAMPLES = {
+    "a kangaroo made of cheese": 1,
+    "a red car at the beach": 1,
+    "penguin wearing a crown": 1,
+    "a robot at sunset": 1,
+    "an owl in the woods at night": 1,
+    "pink unicorn in the clouds": 1,
+    "three bananas on a blue background": 1,
+    "an avocado sitting on a chair": 1,
+}
+"""Prompts and their seeds."""
+
+COLUMNS = 3
+QUALITY = 82
+
+
+def make_sheet(images: tuple[Image.Image, ...]) -> Image.Image:
+    """Nine pictures side by side, without a gap."""
+    tiles = [enlarge(image) for image in images]
+    width, height = tiles[0].size
+    sheet = Image.new("RGB", (COLUMNS * width, COLUMNS * height))
+    for index, tile in enumerate(tiles):
+        row, column = divmod(index, COLUMNS)
+        sheet.paste(tile, (column * width, row * height))
+    return sheet
+
+
+def write_examples(model: str, folder: Path) -> None:
+    """Draw every example and write its sheet, then the index; sheets of other prompts go."""
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    drawer = dalle_mini.load(model)
+    entries = []
+    for prompt, seed in EXAMPLES.items():
+        print(f"{prompt}, seed {seed}")
+        generation = drawer.generate(prompt, images=COLUMNS**2, seed=seed)
+        file = f"{prompt.replace(' ', '-')}.webp"
+        buffer = io.BytesIO()
+        make_sheet(generation.images).save(buffer, "WEBP", quality=QUALITY, method=6)
+        write_whole(folder / file, buffer.getvalue())
+        entries.append({"file": file, "recipe": generation.recipe})
+    write_whole(folder / INDEX, (json.dumps(entries, indent=2) + "\n").encode())
+    for path in folder.glob("*.webp"):
+        if path.name not in {entry["file"] for entry in entries}:
+            path.unlink()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m recipes.nano.examples", description=__doc__)
+    parser.add_argument("--model", default="nano", help="name or directory (default: nano)")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder (default: assets/examples)")
+    options = parser.parse_args()
+    try:
+        write_examples(options.model, options.out)
+    except DalleMiniError as error:
+        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
+        raise SystemExit(2) from error
+
+
+if __name__ == "__main__":
+    main()
