@@ -20,19 +20,20 @@ CAPTIONS = [
     " an owl in the woods at night",
 ] * 4
 CODEBOOK_SIZE = 64
-IMAGE_LENGTH = 16
-IMAGE_SIZE = 32
-MAX_TEXT_LENGTH = 16
+SIDE = 4
+CELL = 8
+"""Pictures are SIDE × SIDE tokens, each standing for CELL × CELL pixels."""
+IMAGE_LENGTH, IMAGE_SIZE = SIDE**2, SIDE * CELL
 
 
-def make_tiny_model(directory: Path, *, seed: int = 0) -> Path:
-    """Write a complete model, the same one for the same `seed`: 32 px pictures of 4 × 4 tokens."""
+def make_tiny_model(directory: Path, *, seed: int = 0, side: int = SIDE) -> Path:
+    """Write a complete model, the same one for the same `seed`; a larger `side` makes a slower one."""
     rng = np.random.default_rng(seed)
     config = TransformerConfig(
         encoder_vocab_size=train_tokenizer(CAPTIONS, 320, directory),
         image_vocab_size=CODEBOOK_SIZE,
-        max_text_length=MAX_TEXT_LENGTH,
-        image_length=IMAGE_LENGTH,
+        max_text_length=16,
+        image_length=side**2,
         d_model=32,
         encoder_layers=1,
         decoder_layers=2,
@@ -52,7 +53,7 @@ def make_tiny_model(directory: Path, *, seed: int = 0) -> Path:
         ch_mult=(1, 2),
         num_res_blocks=1,
         attn_resolutions=(),
-        resolution=IMAGE_SIZE,
+        resolution=side * CELL,
         z_channels=32,
         embed_dim=16,
         n_embed=CODEBOOK_SIZE,

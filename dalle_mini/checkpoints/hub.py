@@ -9,6 +9,7 @@ run code are fetched.
 import contextlib
 import dataclasses
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Generator
@@ -17,6 +18,7 @@ from pathlib import Path
 from huggingface_hub import HfApi, constants, hf_hub_url, snapshot_download
 from huggingface_hub.errors import (
     HfHubHTTPError,
+    HFValidationError,
     HTTPError,
     LocalEntryNotFoundError,
     OfflineModeIsEnabled,
@@ -26,7 +28,7 @@ from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import WeakFileLock, build_hf_headers
 
 from dalle_mini.checkpoints.config_file import CONFIG
-from dalle_mini.checkpoints.staging import output_error, output_errors
+from dalle_mini.checkpoints.staging import output_error
 from dalle_mini.errors import CheckpointError, OutputError
 
 _WEIGHTS = r"(?:flax_model|model)(?:-\d{5}-of-\d{5})?\.(?:msgpack|safetensors)(?:\.index\.json)?"
@@ -36,7 +38,7 @@ _WANTED = re.compile(
     r"|enwiki-words-frequency\.txt)"
 )
 _ELSEWHERE = "connect once, or give a directory that holds the model, or use --model nano"
-_FIRST_ANSWER = 10.0
+FIRST_ANSWER = 10.0
 """Seconds to wait for the Hub before it counts as out of reach."""
 
 
@@ -64,14 +66,14 @@ def fetch(
     """
     if folder.is_dir():
         return folder
-    if cached := _find_cached(repository, revision):
-        return cached
-    if offline:
-        raise CheckpointError(f"{repository} is not on this machine, and offline mode is on", hint=_ELSEWHERE)
-    with output_errors(folder):
+    with _hub_errors(repository, endpoint):
+        if cached := _find_cached(repository, revision):
+            return cached
+        if offline:
+            raise CheckpointError(f"{repository} is not on this machine, and offline mode is on", hint=_ELSEWHERE)
         folder.parent.mkdir(parents=True, exist_ok=True)
-    with _hub_errors(repository, endpoint), WeakFileLock(folder.with_name(f".{folder.name}.lock")):
-        return folder if folder.is_dir() else _download(repository, revision, folder, endpoint)
+        with WeakFileLock(folder.with_name(f".{folder.name}.lock")):
+            return folder if folder.is_dir() else _download(repository, revision, folder, endpoint)
 
 
 def _find_cached(repository: str, revision: str) -> Path | None:
@@ -83,7 +85,7 @@ def _find_cached(repository: str, revision: str) -> Path | None:
             local_files_only=True,
             allow_patterns=["*.json", "*.txt", "flax_model*", "model*"],
         )
-    except (LocalEntryNotFoundError, OSError):
+    except LocalEntryNotFoundError:
         return None
     names = [path.name for path in Path(found).iterdir()]
     whole = CONFIG in names and any(re.fullmatch(_WEIGHTS, name) for name in names)
@@ -111,7 +113,7 @@ def _list_files(repository: str, revision: str, endpoint: str | None) -> tuple[s
         repository,
         revision=revision,
         files_metadata=True,
-        timeout=_FIRST_ANSWER,
+        timeout=FIRST_ANSWER,
     )
     files = [
         RemoteFile(file.rfilename, file.size or 0, file.lfs.sha256 if file.lfs else file.blob_id or "")
@@ -147,10 +149,12 @@ def _fetch_file(url: str, path: Path, file: RemoteFile, headers: dict[str, str])
     path.parent.mkdir(exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("ab") as stream:
+        if stream.tell() > file.size:
+            stream.truncate(0)
         http_get(
             url,
             stream,
-            resume_size=stream.tell(),
+            resume_size=stream.seek(0, os.SEEK_END),
             headers=headers,
             expected_size=file.size,
             displayed_filename=file.name,
@@ -188,8 +192,12 @@ def _hub_errors(repository: str, endpoint: str | None) -> Generator[None]:
         status = error.response.status_code
         raise CheckpointError(f"the Hub at {host} answered {status} for {repository!r}", hint=again) from error
     except (HTTPError, OfflineModeIsEnabled) as error:
-        raise CheckpointError(f"can't reach the Hub at {host}: {error}", hint=_ELSEWHERE) from error
-    except ValueError as error:
+        raise CheckpointError(f"can't reach the Hub at {host} for {repository}: {error}", hint=_ELSEWHERE) from error
+    except HFValidationError as error:
+        raise CheckpointError(
+            f"{repository!r} can't be a model on the Hub", hint="a name there is OWNER/NAME"
+        ) from error
+    except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"what answers at {host} is not the Hub: {error}",
             hint="check HF_ENDPOINT, and whether the network asks you to log in",

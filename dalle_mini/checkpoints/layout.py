@@ -24,6 +24,9 @@ Shapes = dict[str, tuple[int, ...]]
 
 _STACKED = re.compile(r"(encoder|decoder)/layers/(.+)")
 _UNSTACKED = re.compile(rf"(encoder|decoder)/layers_({INDEX})/(.+)")
+_MOST_FOLDERS = 64
+"""A path is cut at so many: what is deeper is no parameter of ours, and must not exhaust the stack."""
+
 SHOWN = 20
 """How many leaves of a kind an error lists."""
 
@@ -43,7 +46,7 @@ def unflatten(leaves: Iterable[tuple[str, Any]]) -> Params:
     """The nested tree; two leaves in one place, or one below another, are a CheckpointError."""
     tree: Params = {}
     for path, leaf in leaves:
-        *folders, name = path.split("/")
+        *folders, name = path.split("/", _MOST_FOLDERS)
         node: Any = tree
         for folder in folders:
             node = node.setdefault(folder, {}) if isinstance(node, dict) else None
@@ -238,6 +241,6 @@ def _describe(leaf: Any) -> str:
 
 
 def _listing(kind: str, lines: list[str]) -> str:
-    shown = [f"\n  {kind}: {line}" for line in lines[:SHOWN]]
+    shown = [f"\n  {kind}: {line if len(line) <= 200 else line[:200] + '…'}" for line in lines[:SHOWN]]
     more = len(lines) - SHOWN
     return "".join(shown) + (f"\n  {kind}: ... and {more} more" if more > 0 else "")

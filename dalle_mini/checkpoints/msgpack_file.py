@@ -51,7 +51,7 @@ def read(path: Path) -> Params:
             raise ValueError("holds no tree")
         if cursor.rest():
             raise ValueError(f"has {cursor.rest()} bytes after its end")
-    except ValueError as error:
+    except (OverflowError, ValueError) as error:
         raise CheckpointError(f"{path} {error}", hint=AGAIN) from error
     return tree
 

@@ -110,7 +110,10 @@ def resolve(
 
 def _find(name_or_path: str | Path) -> Release:
     if isinstance(name_or_path, Path) or _is_path(name_or_path):
-        return Release(str(name_or_path), _locate(name_or_path), None, "")
+        source = _locate(name_or_path)
+        # A directory goes by its last name: recipes in shared pictures must not tell where it lies.
+        name = source.resolve().name if isinstance(source, Path) else source.name
+        return Release(name, source, None, "")
     releases = {release.name: release for release in available_releases()}
     if name_or_path not in releases:
         hint = suggest(name_or_path, list(releases))

@@ -39,7 +39,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
         header = json.loads(bytes(data[8 : 8 + size]))
         header.pop("__metadata__", None)
         return {name: _view(data[8 + size :], **entry) for name, entry in header.items()}
-    except (safetensors.SafetensorError, ValueError) as error:
+    except (safetensors.SafetensorError, OverflowError, ValueError) as error:
         raise CheckpointError(f"{path}: {error}", hint=AGAIN) from error
 
 

@@ -62,7 +62,7 @@ def save_model(
     if kind is TRANSFORMER and format.startswith("msgpack"):
         values["use_scan"] = format == "msgpack-scanned"
     if not overwrite:
-        _refuse_foreign(directory, form, kind, config)
+        _refuse_foreign(directory, form, kind, config, beside or {})
     with Staging(directory) as staging:
         _write_weights(staging, form, leaves, max_shard_bytes)
         for name, content in (beside or {}).items():
@@ -103,20 +103,24 @@ def _shards(leaves: Mapping[str, Leaf], limit: int) -> Iterator[dict[str, Leaf]]
     yield shard
 
 
-def _refuse_foreign(directory: Path, form: Format, kind: Kind, config: Any) -> None:
-    weights = weight_files(directory)
-    if not weights and not (directory / CONFIG).exists():
-        return
+def _refuse_foreign(directory: Path, form: Format, kind: Kind, config: Any, beside: Mapping[str, bytes]) -> None:
+    """Let a model be saved again, but cover nothing else that the folder holds."""
     hint = "choose another folder, or overwrite this one on purpose"
-    try:
-        same = read_kind(directory) == (kind, config)
-    except DalleMiniError:
-        same = False
-    if not same:
-        raise OutputError(f"{directory} already holds another model", hint=hint)
+    weights = weight_files(directory)
+    if weights or (directory / CONFIG).exists():
+        try:
+            same = read_kind(directory) == (kind, config)
+        except DalleMiniError:
+            same = False
+        if not same:
+            raise OutputError(f"{directory} already holds another model", hint=hint)
     others = [path.name for path in weights if path not in form.files(directory)]
     if others:
         raise OutputError(f"{directory} already holds this model as {others[0]}", hint=hint)
+    for name, content in beside.items():
+        path = directory / name
+        if path.exists() and path.read_bytes() != content:
+            raise OutputError(f"{directory} already holds another {name}", hint=hint)
 
 
 def _json(values: Mapping[str, Any]) -> bytes:

@@ -91,9 +91,7 @@ def _id(backend: Tokenizer, token: AddedToken) -> int:
 
 
 def _read_backend(directory: pathlib.Path, special: Mapping[str, AddedToken]) -> Tokenizer:
-    whole, vocab, merges = (
-        directory / name for name in ("tokenizer.json", "vocab.json", "merges.txt")
-    )
+    whole, vocab, merges = (directory / name for name in ("tokenizer.json", "vocab.json", "merges.txt"))
     if whole.exists():
         with _told_as_checkpoint_error(whole):
             return Tokenizer.from_file(str(whole))
@@ -101,9 +99,7 @@ def _read_backend(directory: pathlib.Path, special: Mapping[str, AddedToken]) ->
         with _told_as_checkpoint_error(vocab):
             model = models.BPE.from_file(str(vocab), str(merges))
         return byte_level(model, special)
-    raise CheckpointError(
-        f"{directory}: no tokenizer.json, and no vocab.json with merges.txt", hint=_HINT
-    )
+    raise CheckpointError(f"{directory}: no tokenizer.json, and no vocab.json with merges.txt", hint=_HINT)
 
 
 def _read_json(path: pathlib.Path) -> dict[str, Any]:

@@ -15,9 +15,7 @@ from dalle_mini.errors import CheckpointError
 WORDS_FILE = "enwiki-words-frequency.txt"
 
 _GAPS = re.compile(r"[^a-zA-Z0-9']+")
-_BORDERS = re.compile(
-    r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[A-Z][a-z]|[0-9])|(?<=[0-9])(?=[A-Za-z])"
-)
+_BORDERS = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[A-Z][a-z]|[0-9])|(?<=[0-9])(?=[A-Za-z])")
 _START = 4  # words are indexed by this many first letters
 
 

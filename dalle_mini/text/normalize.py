@@ -54,9 +54,7 @@ class Step:
     notable: Callable[[str], object] = bool
 
 
-def normalize(
-    text: str, *, words: HashtagWords | None = None, rng: random.Random | None = None
-) -> NormalizedText:
+def normalize(text: str, *, words: HashtagWords | None = None, rng: random.Random | None = None) -> NormalizedText:
     """Normalize one prompt; `words` cuts hashtags apart, `rng` draws what stands for `<person>`."""
     notes = []
     for step in _steps(words, rng):
@@ -118,9 +116,7 @@ def _drop_unreadable(text: str) -> str:
     unreadable = [
         character
         for character in set(text)
-        if not unidecode(character)
-        and not character.isascii()
-        and unicodedata.category(character) not in _INVISIBLE
+        if not unidecode(character) and not character.isascii() and unicodedata.category(character) not in _INVISIBLE
     ]
     return text.translate(dict.fromkeys(map(ord, unreadable)))
 
@@ -196,9 +192,7 @@ _RESTORE = (
 )
 _TIDY = (
     # Quirk: four or more of anything but digits become one (`soooo` is `so`, `VIIII` is `vi`).
-    Step(
-        _substitute(r"(\D)\1{3,}", r"\1"), "repeated letters were shortened", _FOUR_LETTERS.search
-    ),
+    Step(_substitute(r"(\D)\1{3,}", r"\1"), "repeated letters were shortened", _FOUR_LETTERS.search),
     # Before the next two, which then meet one space at most and stay linear.
     Step(_substitute(r"\s+", " ")),
     Step(_substitute(r' ?"[ "]*', ' " ')),

@@ -55,9 +55,7 @@ class Tokenizer:
     words: HashtagWords | None = None
 
     @classmethod
-    def from_directory(
-        cls, path: str | os.PathLike, *, max_length: int, normalize: bool
-    ) -> "Tokenizer":
+    def from_directory(cls, path: str | os.PathLike, *, max_length: int, normalize: bool) -> "Tokenizer":
         """Read a checkpoint's tokenizer files and its word list; raises CheckpointError."""
         if max_length < 2:
             raise ConfigError(

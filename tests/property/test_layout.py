@@ -1,6 +1,7 @@
 """The published layout and ours hold the same numbers, whatever the sizes."""
 
 import itertools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -31,10 +32,26 @@ sizes = st.builds(
 )
 
 
+SMALL = TransformerConfig(
+    encoder_vocab_size=7,
+    image_vocab_size=5,
+    max_text_length=3,
+    image_length=4,
+    d_model=4,
+    encoder_layers=2,
+    decoder_layers=3,
+    encoder_attention_heads=2,
+    decoder_attention_heads=2,
+    encoder_ffn_dim=6,
+    decoder_ffn_dim=8,
+    decoder_start_token_id=5,
+)
+
+
 def published_tree(config: TransformerConfig, *, stacked: tuple[str, ...]) -> Params:
     """The original's tree, written out; every number in it is another one."""
     d, rows = config.d_model, config.image_vocab_size + 1
-    shapes = {"lm_head/kernel": (d, rows)}
+    shapes: dict[str, tuple[int, ...]] = {"lm_head/kernel": (d, rows)}
     c = config
     sides = (
         ("encoder", c.encoder_vocab_size, c.max_text_length, c.encoder_layers, c.encoder_ffn_dim, 1),
@@ -48,7 +65,7 @@ def published_tree(config: TransformerConfig, *, stacked: tuple[str, ...]) -> Pa
             f"model/{side}/layernorm_embedding/bias": (d,),
             f"model/{side}/final_ln/bias": (d,),
         }
-        layer = {
+        layer: dict[str, tuple[int, ...]] = {
             "GLU_0/LayerNorm_0/bias": (d,),
             "GLU_0/Dense_0/kernel": (d, ffn),
             "GLU_0/Dense_1/kernel": (d, ffn),
@@ -111,36 +128,19 @@ def test_stacking_and_back(config: TransformerConfig) -> None:
 
 
 def test_jax_arrays_are_stacked_inside_a_compiled_function() -> None:
-    params = layout.from_published(published_tree(TransformerConfig(**SMALL), stacked=()))
+    params = layout.from_published(published_tree(SMALL, stacked=()))
     stacked = jax.jit(layout.stack_layers)(jax.tree.map(jnp.asarray, params))
     assert_same(jax.tree.map(np.asarray, stacked), layout.stack_layers(params))
     back = jax.jit(layout.unstack_layers)(stacked)
     assert_same(jax.tree.map(np.asarray, back), params)
 
 
-SMALL = {
-    "encoder_vocab_size": 7,
-    "image_vocab_size": 5,
-    "max_text_length": 3,
-    "image_length": 4,
-    "d_model": 4,
-    "encoder_layers": 2,
-    "decoder_layers": 3,
-    "encoder_attention_heads": 2,
-    "decoder_attention_heads": 2,
-    "encoder_ffn_dim": 6,
-    "decoder_ffn_dim": 8,
-    "decoder_start_token_id": 5,
-}
-
-
 @pytest.mark.parametrize("stacked", [(), ("encoder",), ("encoder", "decoder")])
 def test_both_layouts_have_the_expected_shapes(stacked: tuple[str, ...]) -> None:
-    config = TransformerConfig(**SMALL)
-    tree = published_tree(config, stacked=stacked)
+    tree = published_tree(SMALL, stacked=stacked)
     expected = {path: leaf.shape for path, leaf in layout.flatten(tree).items()}
-    assert layout.published_shapes(config, tree) == expected
-    layout.check_tree(layout.from_published(tree), layout.transformer_shapes(config), "here")
+    assert layout.published_shapes(SMALL, tree) == expected
+    layout.check_tree(layout.from_published(tree), layout.transformer_shapes(SMALL), "here")
 
 
 words = st.text("abc_0./", min_size=1, max_size=12).filter(lambda text: "//" not in text)
@@ -149,8 +149,7 @@ words = st.text("abc_0./", min_size=1, max_size=12).filter(lambda text: "//" not
 @settings(deadline=None, max_examples=20)
 @given(words)
 def test_a_strange_leaf_is_carried_along_and_reported(path: str) -> None:
-    config = TransformerConfig(**SMALL)
-    leaves = layout.flatten(published_tree(config, stacked=()))
+    leaves = layout.flatten(published_tree(SMALL, stacked=()))
     tree = layout.unflatten([*leaves.items(), (path, np.zeros(3))])
     carried = layout.flatten(layout.from_published(tree))
     assert carried.keys() - layout.flatten(layout.from_published(layout.unflatten(leaves.items()))).keys() == {path}
@@ -161,23 +160,22 @@ def test_a_strange_leaf_is_carried_along_and_reported(path: str) -> None:
 
 
 def test_leaves_that_would_cover_one_another_are_refused() -> None:
-    tree = published_tree(TransformerConfig(**SMALL), stacked=())
+    tree = published_tree(SMALL, stacked=())
     tree["decoder"] = {"head": {"kernel": np.zeros((6, 4))}}
     with pytest.raises(CheckpointError, match="decoder/head/kernel"):
         layout.from_published(tree)
 
 
 def test_a_gap_between_layers_is_refused() -> None:
-    params = layout.from_published(published_tree(TransformerConfig(**SMALL), stacked=()))
+    params = layout.from_published(published_tree(SMALL, stacked=()))
     del params["decoder"]["layers_1"]
     with pytest.raises(CheckpointError, match="layer 1 of 3"):
         layout.stack_layers(params)
 
 
 def test_every_wrong_leaf_is_listed_up_to_a_limit() -> None:
-    config = TransformerConfig(**SMALL)
-    expected = layout.transformer_shapes(config)
-    leaves = {path: np.zeros(shape, np.float32) for path, shape in expected.items()}
+    expected = layout.transformer_shapes(SMALL)
+    leaves: dict[str, Any] = {path: np.zeros(shape, np.float32) for path, shape in expected.items()}
     leaves["decoder/head/kernel"] = np.zeros((6, 5), np.float32)
     leaves["encoder/final_norm/bias"] = np.zeros(4, np.int32)
     for path in [path for path in leaves if "layers_" in path]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
+import msgpack
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -155,4 +156,30 @@ def test_msgpack_says_what_is_wrong(tmp_path: Path, content: bytes, said: str) -
     path = tmp_path / "flax_model.msgpack"
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=said):
+        msgpack_file.read(path)
+
+
+CHUNKED = {"__msgpack_chunked_array__": True, "shape": {"0": 2**60}, "chunks": {}}
+
+
+@pytest.mark.parametrize(
+    "leaf",
+    [
+        msgpack.ExtType(1, msgpack.packb(((0, 2**64 - 1), "int32", b""))),
+        msgpack.ExtType(1, msgpack.packb(((1,) * 70, "int8", b"a"))),
+        msgpack.ExtType(1, msgpack.packb(((2,), "object", b"a" * 16))),
+        msgpack.ExtType(1, msgpack.packb(((2,), "float32", b"short"))),
+        msgpack.ExtType(1, msgpack.packb(("2", "float32", b"short"))),
+        msgpack.ExtType(1, msgpack.packb([])),
+        CHUNKED,
+        CHUNKED | {"chunks": {"0": 1}},
+        CHUNKED | {"chunks": {"1": 1}},
+        CHUNKED | {"shape": 3},
+        CHUNKED | {"chunks": {"0": msgpack.ExtType(1, msgpack.packb(((1,), "int8", b"a")))}},
+    ],
+)
+def test_a_malformed_array_is_refused(tmp_path: Path, leaf: Any) -> None:
+    path = tmp_path / "flax_model.msgpack"
+    path.write_bytes(msgpack.packb({"a": leaf}))
+    with pytest.raises(CheckpointError, match="flax_model.msgpack"):
         msgpack_file.read(path)

@@ -216,6 +216,28 @@ def test_a_bad_value_in_a_config_names_the_file(folder: Callable[[str], Path]) -
         load_transformer(model)
 
 
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("msgpack", {"encoder_layers": 10**9}),
+        ("msgpack", {"encoder_vocab_size": 2**70}),
+        ("vqgan", {"num_res_blocks": 10**6}),
+        ("vqgan", {"n_embed": 2**70}),
+        ("vqgan", {"ch_mult": [1] * 60, "resolution": 2**62}),
+        ("vqgan", {"ch_mult": [1] * 20, "resolution": 2**20}),
+    ],
+)
+def test_absurd_sizes_are_answered_at_once(
+    folder: Callable[[str], Path], name: str, changes: dict[str, object]
+) -> None:
+    model = folder(name)
+    edit_json(model / "config.json", **changes)
+    load = load_vqgan if name == "vqgan" else load_transformer
+    with pytest.raises(ConfigError, match="larger than any model"):
+        load(model)
+    assert "larger than any model" in inspect(model).problems[0]
+
+
 def test_the_other_kind_of_model_is_named(saved: Path) -> None:
     with pytest.raises(CheckpointError, match="holds a transformer, not a VQGAN"):
         load_vqgan(saved / "msgpack")
@@ -311,6 +333,14 @@ def test_strange_leaves_are_listed(folder: Callable[[str], Path]) -> None:
     assert "unlike: lm_head/kernel 3, expected (8, 11)" in str(refusal.value)
     assert "unlike: model/encoder/final_ln/bias (8,) int64" in str(refusal.value)
     assert "FlaxBartEncoderLayer_0/head_scale (2,) float64" in str(refusal.value)
+
+
+def test_names_of_any_depth_are_reported(folder: Callable[[str], Path], params: Params) -> None:
+    model = folder("safetensors")
+    leaves = {**layout.flatten(params), "a/" * 5000 + "b": np.zeros(2, np.float32)}
+    safetensors.numpy.save_file(leaves, model / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"1 unexpected.*\n.*unexpected: a/a/a/"):
+        load_transformer(model)
 
 
 def test_our_own_layers_may_be_stacked_in_a_file(tmp_path: Path, saved: Path, params: Params) -> None:

@@ -107,8 +107,7 @@ def test_a_person_is_the_same_one_every_time_and_follows_the_generator() -> None
     assert read == [normalize(prompt).text for prompt in prompts]
     assert {text.rpartition(" number")[0] for text in read} >= {" a person", " someone"}
     first, second = (
-        [normalize("<person>", rng=rng).text for _ in prompts]
-        for rng in (random.Random(1), random.Random(2))
+        [normalize("<person>", rng=rng).text for _ in prompts] for rng in (random.Random(1), random.Random(2))
     )
     assert first != second
 

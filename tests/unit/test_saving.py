@@ -257,6 +257,19 @@ def test_convert_keeps_every_number_and_the_tokenizer(tmp_path: Path, params: Pa
         assert verify(tmp_path / "target") == ()
 
 
+def test_convert_covers_no_other_tokenizer(tmp_path: Path, params: Params) -> None:
+    save_transformer(tmp_path / "source", CONFIG, params)
+    (tmp_path / "source" / "tokenizer.json").write_text("{}")
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "tokenizer.json").write_text('{"mine": 1}')
+    with pytest.raises(OutputError, match="already holds another tokenizer.json"):
+        convert(tmp_path / "source", tmp_path / "target")
+    assert names(tmp_path / "target") == ["tokenizer.json"]
+    convert(tmp_path / "source", tmp_path / "target", overwrite=True)
+    assert (tmp_path / "target" / "tokenizer.json").read_text() == "{}"
+    convert(tmp_path / "source", tmp_path / "target")
+
+
 def test_convert_casts_and_reads_any_kind(tmp_path: Path) -> None:
     save_vqgan(tmp_path / "source", PIXELS, make_params(layout.vqgan_shapes(PIXELS)))
     convert(tmp_path / "source", tmp_path / "target", format="msgpack", dtype="float16")

@@ -88,9 +88,7 @@ def test_vocabulary_and_merges_do_as_well_as_the_whole_file(folder: Path, tmp_pa
     for name in ("vocab.json", "merges.txt"):
         shutil.copy(folder / name, parts)
     texts = [*CAPTIONS, "", "日本 <mask> x", "<s>UP</s>"]
-    np.testing.assert_array_equal(
-        load(parts).encode_texts(texts).tokens, load(folder).encode_texts(texts).tokens
-    )
+    np.testing.assert_array_equal(load(parts).encode_texts(texts).tokens, load(folder).encode_texts(texts).tokens)
 
 
 def test_settings_in_the_file_for_length_are_ignored(folder: Path) -> None:

@@ -1,0 +1,34 @@
+"""The benchmarks: they run, and what they print is one line of JSON."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+from doubles import make_tiny_model
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def test_generate_prints_one_line_of_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = str(make_tiny_model(tmp_path / "model"))
+    monkeypatch.setattr(sys, "argv", ["generate.py", "--model", model, "--repeats", "2", "--images", "1"])
+    runpy.run_path(str(BENCHMARKS / "generate.py"), run_name="__main__")
+    (line,) = capsys.readouterr().out.splitlines()
+    record = json.loads(line)
+    assert record["benchmark"] == "generate" and record["repeats"] == 2
+    assert record["machine"]["backend"] == "cpu" and record["machine"]["cores"] >= 1
+    assert record["seconds"] > record["decode_seconds"] > 0 and record["cpu_seconds"] > 0
+    assert 50 < record["peak_megabytes"] < 10_000
+
+
+def test_startup_measures_a_process_of_its_own(tmp_path: Path) -> None:
+    startup = runpy.run_path(str(BENCHMARKS / "startup.py"))
+    run = startup["measure_run"](str(make_tiny_model(tmp_path / "model")), tmp_path)
+    assert (tmp_path / "grid.png").is_file()
+    assert list((tmp_path / "dalle-mini" / "compiled").iterdir())
+    assert run["seconds"] > 0 and run["cpu_seconds"] > 0
+    assert 50 < run["peak_megabytes"] < 10_000
