@@ -1,0 +1,24 @@
+"""All commands, in the order in which help shows them."""
+
+import logging
+
+import dalle_mini
+from dalle_mini.cli import checkpoint, data, doctor, generate, models, serve, train
+from dalle_mini.cli.parser import Parser, add_verbose, show_help
+
+
+def build_parser() -> Parser:
+    """The parser of the whole command line."""
+    parser = Parser(
+        prog="dalle-mini",
+        description="Pictures from words.",
+        epilog='for example: dalle-mini generate "a red car at the beach" --out grid.png',
+    )
+    version = f"dalle-mini {dalle_mini.__version__}"
+    parser.add_argument("--version", action="version", version=version, help="show the version")
+    add_verbose(parser, default=False)
+    parser.set_defaults(run=show_help, parser=parser, log_level=logging.WARNING)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for module in (generate, serve, models, doctor, checkpoint, train, data):
+        module.add_parser(commands)
+    return parser

@@ -1,0 +1,189 @@
+"""`dalle-mini generate`: prompts to PNG files."""
+
+import json
+import logging
+import os
+import secrets
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dalle_mini
+from dalle_mini.checkpoints.releases import resolve
+from dalle_mini.cli.destination import plan_grids, tile_paths
+from dalle_mini.cli.parser import Options, add_command, number, shorten, whole_number
+from dalle_mini.cli.progress import Progress
+from dalle_mini.cli.prompts import gather_prompts
+from dalle_mini.cli.reporting import put_out
+from dalle_mini.config import MAX_IMAGES, MAX_SEED, GenerationConfig, check_seed
+
+if TYPE_CHECKING:
+    from dalle_mini.pipeline import DalleMini, Generation
+    from dalle_mini.text.tokenizer import PromptReading
+
+log = logging.getLogger(__name__)
+
+_DETAILS = """\
+Every PROMPT is drawn on its own: put one of several words in quotes. The paths of
+the grids are printed, one a line. The same prompt, settings and seed give the same
+pixels, and the first picture is the same however many are drawn."""
+_SETTINGS = ("images", "guidance_scale", "temperature", "top_k", "top_p")
+
+
+def add_parser(commands: Any) -> None:
+    parser = add_command(commands, "generate", run, help="draw a grid of pictures for every prompt", details=_DETAILS)
+    parser.add_argument("prompt", metavar="PROMPT", nargs="*", help="what to draw")
+    parser.add_argument(
+        "--prompts",
+        metavar="FILE",
+        help="more prompts, one a line; - is the standard input. Blank lines and lines that start with # are skipped",
+    )
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--out",
+        metavar="PATH",
+        help="a file that ends in .png, which is overwritten, or a folder for pictures named "
+        "after their prompts and seeds, in which nothing is (default: the current folder)",
+    )
+    output.add_argument(
+        "--tiles",
+        action="store_true",
+        help="also write every picture by itself: NAME_1.png and so on beside NAME.png",
+    )
+    output.add_argument(
+        "--json",
+        action="store_true",
+        help="print a line of JSON for every prompt: files, recipe, seeds, how the prompt was read, seconds",
+    )
+    output.add_argument("--quiet", action="store_true", help="no progress and no notes")
+    _add_model_options(parser)
+    _add_settings(parser)
+
+
+def _add_model_options(parser: Any) -> None:
+    model = parser.add_argument_group("model")
+    model.add_argument(
+        "--model",
+        default="nano",
+        metavar="NAME",
+        help="a name that `dalle-mini models` lists, a Hub id, or a directory (default: nano)",
+    )
+    for part in ("vqgan", "tokenizer"):
+        model.add_argument(
+            f"--{part}",
+            metavar="DIR",
+            help=f"directory or Hub id of the {part}, for a model without its own",
+        )
+    model.add_argument("--offline", action="store_true", help="download nothing")
+
+
+def _add_settings(parser: Any) -> None:
+    group = parser.add_argument_group("settings", "Each is the model's own unless given.")
+    add = group.add_argument
+    add("--seed", type=whole_number, metavar="N", help=f"0 to {MAX_SEED} (default: a random one)")
+    add("--images", type=whole_number, metavar="N", help=f"pictures in a grid, 1 to {MAX_IMAGES}")
+    add("--guidance-scale", type=number, metavar="X", help="how strictly to follow the prompt")
+    add("--temperature", type=number, metavar="X", help="above 1 bolder, below 1 safer")
+    add("--top-k", type=whole_number, metavar="N", help="draw from the best N tokens; 0: from all")
+    add("--top-p", type=number, metavar="X", help="draw from the best tokens of this probability")
+
+
+def run(options: Options) -> int:
+    """Whatever can be found wrong is, before the first picture is drawn."""
+    given = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
+    GenerationConfig(**given)
+    prompts = gather_prompts(options.prompt, options.prompts)
+    seeds = [_choose_seed(options.seed) for _ in prompts]
+    grids = plan_grids(prompts, seeds, out=options.out, tiles=options.tiles)
+    if not options.quiet:
+        _warn_of_single_words(options.prompt)
+    with Progress(quiet=options.quiet) as bar:
+        model = _load(options, bar)
+        settings = model.settings(**given)
+        readings = model.tokenizer.encode(prompts).readings
+        for number, (reading, seed, grid) in enumerate(zip(readings, seeds, grids, strict=True), 1):
+            started = time.perf_counter()
+            if not options.quiet:
+                bar.clear()
+                _tell_reading(reading)
+            bar.label = f"{number}/{len(prompts)} {shorten(reading.prompt)}"
+            bar.show(0)
+            result = _draw(model, reading.prompt, settings, seed, bar)
+            tiles = _save(result, grid, tiles=options.tiles)
+            seconds = time.perf_counter() - started
+            bar.clear()
+            _print(result, grid, tiles, seconds, as_json=options.json)
+    return 0
+
+
+def _choose_seed(seed: int | None) -> int:
+    return secrets.randbelow(MAX_SEED + 1) if seed is None else check_seed(seed)
+
+
+def _load(options: Options, bar: Progress) -> "DalleMini":
+    if options.quiet:
+        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    parts = {
+        "vqgan": options.vqgan,
+        "tokenizer": options.tokenizer,
+        "offline": options.offline or None,
+    }
+    started = time.perf_counter()
+    # Unknown names are refused here, and downloads made, before JAX takes its time to import.
+    resolve(options.model, **parts)
+    bar.label = f"loading {options.model}"
+    bar.show()
+    model = dalle_mini.load(options.model, **parts)
+    log.debug("loaded %s in %.1f s", model.name, time.perf_counter() - started)
+    return model
+
+
+def _draw(model: "DalleMini", prompt: str, settings: GenerationConfig, seed: int, bar: Progress) -> "Generation":
+    for progress in model.draw(prompt, settings, seed=seed):
+        bar.show(progress.done / progress.total)
+        if progress.result is not None:
+            return progress.result
+    raise AssertionError("a drawing ended without a result")
+
+
+def _save(result: "Generation", grid: Path, *, tiles: bool) -> list[Path]:
+    """Write the grid, and where `tiles` its pictures one by one; the paths of the latter."""
+    result.save(grid)
+    paths = tile_paths(grid, len(result.images)) if tiles else []
+    for index, path in enumerate(paths):
+        result.save_tile(index, path)
+    return paths
+
+
+def _print(result: "Generation", grid: Path, tiles: list[Path], seconds: float, *, as_json: bool) -> None:
+    if not as_json:
+        put_out(grid, *tiles)
+        return
+    reading = result.reading
+    record = {
+        "prompt": reading.prompt,
+        "path": str(grid),
+        "tiles": [str(path) for path in tiles],
+        "seeds": result.seeds,
+        "recipe": result.recipe,
+        "reading": {"text": reading.text, "notes": reading.notes, "cut": reading.cut_text},
+        "seconds": round(seconds, 3),
+    }
+    put_out(json.dumps(record))
+
+
+def _tell_reading(reading: "PromptReading") -> None:
+    if reading.notes:
+        _note(f"read as {shorten(reading.text)}: {', '.join(reading.notes)}")
+    if reading.cut_text:
+        _note(f"too long for the model, which does not see the end: {shorten(reading.cut_text)}")
+
+
+def _warn_of_single_words(prompts: list[str]) -> None:
+    if len(prompts) > 1 and not any(" " in prompt for prompt in prompts):
+        _note(f"{len(prompts)} prompts of one word each; put one of several words in quotes")
+
+
+def _note(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)

@@ -1,0 +1,27 @@
+"""`dalle-mini serve`: the page."""
+
+from typing import Any
+
+from dalle_mini.cli.parser import Options, add_command, whole_number
+
+
+def add_parser(commands: Any) -> None:
+    parser = add_command(commands, "serve", run, help="serve the page until Ctrl-C")
+    parser.add_argument(
+        "--host",
+        help="the address to listen at; 0.0.0.0 lets other machines in (default: $GRADIO_SERVER_NAME, or 127.0.0.1)",
+    )
+    parser.add_argument("--port", type=whole_number, help="the port (default: $GRADIO_SERVER_PORT, or 7860)")
+    parser.add_argument(
+        "--model",
+        default="nano",
+        metavar="NAME",
+        help="a name that `dalle-mini models` lists, a Hub id, or a directory (default: nano)",
+    )
+
+
+def run(options: Options) -> int:
+    from dalle_mini.web.server import serve
+
+    serve(host=options.host, port=options.port, model=options.model)
+    return 0

@@ -1,0 +1,60 @@
+"""What a visitor asks for, read from what stands in the fields of the page."""
+
+import dataclasses
+
+from dalle_mini.config import MAX_SEED, GenerationConfig
+from dalle_mini.errors import ConfigError, PromptError
+
+MAX_PROMPT = 20_000
+"""Characters of a prompt that are looked at; models read some dozens of words."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+    """A drawing to make; without a seed, a random one."""
+
+    model: str
+    prompt: str
+    settings: GenerationConfig
+    seed: int | None
+
+    def __post_init__(self) -> None:
+        if not self.prompt.strip():
+            raise PromptError("the prompt is empty", hint="describe a picture in words, such as 'a red car at the beach'")
+        if len(self.prompt) > MAX_PROMPT:
+            raise PromptError(f"the prompt has {len(self.prompt):,} characters", hint=f"use at most {MAX_PROMPT:,}")
+
+
+def read_order(
+    prompt: str | None,
+    model: str,
+    images: float,
+    guidance_scale: float,
+    temperature: float,
+    top_k: float,
+    top_p: float,
+    seed: str | None,
+) -> Order:
+    """The order in the fields; ConfigError and PromptError say what can't be drawn."""
+    settings = GenerationConfig(
+        images=round(images),
+        guidance_scale=float(guidance_scale),
+        temperature=float(temperature),
+        top_k=round(top_k),
+        top_p=float(top_p),
+    )
+    return Order(model, prompt or "", settings, read_seed(seed or ""))
+
+
+def read_seed(text: str) -> int | None:
+    """A seed as it was typed; None where nothing was."""
+    text = text.strip()
+    if not text:
+        return None
+    if not text.isdecimal() or len(text) > len(str(MAX_SEED)) or int(text) > MAX_SEED:
+        found = text if len(text) <= 24 else text[:23] + "…"
+        raise ConfigError(
+            f"{found!r} is not a seed",
+            hint=f"a seed is a whole number from 0 to {MAX_SEED}; leave the field empty for a random one",
+        )
+    return int(text)

@@ -1,0 +1,52 @@
+"""The models that the page offers, with their settings; none is downloaded from here."""
+
+from pathlib import Path
+
+from dalle_mini.checkpoints.generation import read_generation
+from dalle_mini.checkpoints.releases import Release, available_releases, resolve
+from dalle_mini.config import GenerationConfig
+from dalle_mini.errors import CheckpointError, DalleMiniError
+
+
+def list_choices(model: str) -> list[tuple[str, str]]:
+    """Labels and names of the models to choose from: `model` itself, and every release."""
+    releases = available_releases()
+    choices = [(_label(release), release.name) for release in releases]
+    known = model in {release.name for release in releases}
+    return choices if known else [(Path(model).name, model), *choices]
+
+
+def read_defaults(model: str) -> GenerationConfig:
+    """How a model likes to be drawn with; the usual settings for one that is not here."""
+    try:
+        return read_generation(resolve(model, offline=True).transformer)
+    except DalleMiniError:
+        return GenerationConfig()
+
+
+def require_local(model: str) -> None:
+    """CheckpointError if a published model has yet to be downloaded."""
+    for release in available_releases():
+        if release.name == model and release.download_bytes and not _is_local(release):
+            raise CheckpointError(
+                f"the model {model!r} is not on this machine yet",
+                hint=f"`dalle-mini serve --model {model}` downloads {_size(release)} once, then serves it",
+            )
+
+
+def _label(release: Release) -> str:
+    if release.download_bytes and not _is_local(release):
+        return f"{release.name} ({_size(release)}, to be downloaded first)"
+    return release.name
+
+
+def _is_local(release: Release) -> bool:
+    try:
+        resolve(release.name, offline=True)
+    except DalleMiniError:
+        return False
+    return True
+
+
+def _size(release: Release) -> str:
+    return f"{release.download_bytes / 1e9:.1f} GB"
