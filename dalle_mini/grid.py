@@ -6,14 +6,14 @@ A PNG holds its recipe as JSON under the text key `dalle-mini`, so that a pictur
 import io
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, PngImagePlugin
 
-from dalle_mini.errors import DataError, OutputError
+from dalle_mini.checkpoints.staging import write_whole
+from dalle_mini.errors import DataError
 
 RECIPE_KEY = "dalle-mini"
 SMALLEST_TILE = 256
@@ -50,34 +50,17 @@ def encode_png(image: Image.Image, recipe: Mapping[str, Any] | None = None) -> b
     """The PNG file of a picture, its recipe inside."""
     text = PngImagePlugin.PngInfo()
     if recipe is not None:
-        text.add_itxt(RECIPE_KEY, json.dumps(recipe, ensure_ascii=False))
+        text.add_itxt(RECIPE_KEY, json.dumps(recipe))
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=text)
     return buffer.getvalue()
 
 
 def save_png(image: Image.Image, path: str | Path, recipe: Mapping[str, Any] | None = None) -> Path:
-    """Write a PNG under a temporary name, then rename it; OutputError if it can't be written."""
+    """Write a PNG whole or not at all; OutputError if it can't be."""
     path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(encode_png(image, recipe))
-        os.replace(partial, path)
-    except OSError as error:
-        _discard(partial)
-        reason = error.strerror or error
-        raise OutputError(
-            f"can't write {path}: {reason}", hint="choose another place with --out, or free some space"
-        ) from error
+    write_whole(path, encode_png(image, recipe))
     return path
-
-
-def _discard(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        pass  # The folder itself is out of reach: there is nothing of ours in it.
 
 
 def read_recipe(path: str | Path) -> dict[str, Any]:

@@ -91,6 +91,13 @@ class HashingStream:
         return self._hash.hexdigest()
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write one file whole or not at all; OutputError if it can't be."""
+    with Staging(path.parent) as staging:
+        staging.write(path.name, content)
+        staging.commit(last=path.name)
+
+
 @contextlib.contextmanager
 def output_errors(path: Path) -> Generator[None]:
     """Turn an OSError into an OutputError that names `path` and says what to do."""

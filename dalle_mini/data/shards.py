@@ -4,13 +4,14 @@ A picture shard holds `pixels` uint8[n, height, width, 3] and `captions` (n stri
 int32[n, text], `image` int32[n, image] and `captions`. Sets are small enough here to be read whole.
 """
 
-import os
+import io
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from dalle_mini.errors import DataError, OutputError
+from dalle_mini.checkpoints.staging import write_whole
+from dalle_mini.errors import DataError
 
 _READ_ERRORS = (OSError, ValueError, KeyError, zipfile.BadZipFile)
 
@@ -46,15 +47,7 @@ def read_set(directory: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
 
 
 def write_shard(path: Path, **arrays: np.ndarray) -> None:
-    """Write a shard under a temporary name, then rename it."""
-    partial = path.with_suffix(".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(partial, "wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(
-            f"can't write {path}: {error.strerror}", hint="free some space or choose another folder"
-        ) from error
+    """Write a shard whole or not at all; OutputError if it can't be."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    write_whole(path, buffer.getvalue())

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
+from dalle_mini.checkpoints.staging import output_errors
 from dalle_mini.errors import DalleMiniError
 from dalle_mini.training.state import TrainState, restore_state, save_state
 
@@ -49,7 +50,8 @@ class Task(Protocol):
 
 def run(task: Task, workdir: Path) -> None:
     """Train until the task's last step, then export; SIGTERM and Ctrl-C save and leave."""
-    workdir.mkdir(parents=True, exist_ok=True)
+    with output_errors(workdir):
+        workdir.mkdir(parents=True, exist_ok=True)
     fresh = task.init()
     state = restore_state(workdir, fresh) or fresh
     first = int(state.step)
@@ -97,7 +99,8 @@ def _log_metrics(workdir: Path, step: int, steps: int, rate: float, logged: list
         "steps_per_second": round(rate, 3),
         **{name: round(value, 5) for name, value in values.items()},
     }
-    with open(workdir / "metrics.jsonl", "a") as file:
+    path = workdir / "metrics.jsonl"
+    with output_errors(path), path.open("a") as file:
         file.write(json.dumps(record) + "\n")
     shown = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
     minutes = (steps - step) / rate / 60

@@ -4,7 +4,6 @@ No random key is stored: streams are derived from (seed, step), so a resumed run
 """
 
 import dataclasses
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from dalle_mini.arrays import Array, Int32, Params
-from dalle_mini.errors import CheckpointError, OutputError
+from dalle_mini.checkpoints.staging import write_whole
+from dalle_mini.errors import CheckpointError
 
 FILE_NAME = "state.safetensors"
 
@@ -39,15 +39,7 @@ def save_state(workdir: Path, state: TrainState) -> None:
     """Write the state; the last one stays whole until the new one is complete."""
     leaves = jax.tree_util.tree_leaves_with_path(state)
     arrays = {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
-    partial = workdir / (FILE_NAME + ".partial")
-    try:
-        save_file(arrays, partial)
-        os.replace(partial, workdir / FILE_NAME)
-    except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(
-            f"can't save the run in {workdir}: {error}", hint="free some space; the last save is intact"
-        ) from error
+    write_whole(workdir / FILE_NAME, save(arrays))
 
 
 def restore_state(workdir: Path, like: TrainState) -> TrainState | None:

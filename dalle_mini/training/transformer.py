@@ -156,5 +156,5 @@ def train_step(
     updates, optimizer_state = build_optimizer(optimizer).update(gradients, state.optimizer, state.params)
     params = optax.apply_updates(state.params, updates)
     average = update_average(state.average, params, state.step, optimizer.ema_decay)
-    metrics = {"loss": value, "gradient_norm": optax.global_norm(gradients)}
+    metrics = {"loss": value, "gradient_norm": optax.tree.norm(gradients)}
     return TrainState(state.step + 1, params, average, optimizer_state), metrics

@@ -1,7 +1,7 @@
 """The page: Gradio over the pipeline, served by one process on one device.
 
-`server.serve` is all that the rest of the program needs. Importing the package is light; Gradio is imported when the page
-is built.
+`server.serve` is all that the rest of the program needs. Importing the package is light; Gradio is imported when the
+page is built.
 """
 
 import os

@@ -27,6 +27,8 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket that listens; port 0 is any free one. OutputError says why the address can't be had."""
     if not 0 <= port <= MAX_PORT:
         raise ConfigError(f"port={port!r} is not a port", hint=f"a port is a number from 1 to {MAX_PORT}")
+    if not host:
+        raise ConfigError("the host is empty", hint=f"use {HOST} for this machine alone, 0.0.0.0 for every address")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)

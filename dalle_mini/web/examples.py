@@ -1,7 +1,7 @@
 """Prompts to begin with, and what the bundled model drew for them.
 
-`assets/examples` holds a sheet of nine pictures for each, side by side without a gap, and `examples.json` with their recipes.
-`recipes/nano/examples.py` makes both.
+`assets/examples` holds a sheet of nine pictures for each, side by side without a gap, and `examples.json` with their
+recipes. `recipes/nano/examples.py` makes both.
 """
 
 import dataclasses

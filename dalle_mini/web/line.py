@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 from dalle_mini.errors import Overloaded
 
@@ -17,10 +17,10 @@ class Line:
         self._moved = threading.Condition()
 
     @contextlib.contextmanager
-    def join(self) -> Iterator[Callable[[float], int]]:
+    def join(self) -> Generator[Callable[[float], int]]:
         """Stand in line while the block runs; Overloaded where there is no room.
 
-        The function waits so many seconds for the line to move, and tells how many are still ahead; at 0 it is one's turn.
+        The function waits so many seconds for the line to move, and tells how many are ahead; at 0 it is one's turn.
         """
         ticket = object()
         with self._moved:

@@ -86,7 +86,8 @@ def render_example(example: Example) -> str:
     tiles = []
     for index in range(9):
         row, column = divmod(index, 3)
-        style = f"background-image:url(&quot;{_example_address(example)}&quot;);background-position:{column * 50}% {row * 50}%"
+        place = f"background-position:{column * 50}% {row * 50}%"
+        style = f"background-image:url(&quot;{_example_address(example)}&quot;);{place}"
         alt = escape(f"{example.prompt}, picture {index + 1} of 9")
         tiles.append(f'<figure class="tile cutting" role="img" aria-label="{alt}" style="{style}"></figure>')
     return _grid(tiles, example.prompt)
@@ -98,10 +99,9 @@ def render_no_result() -> str:
 
 def render_result(name: str, generation: Generation) -> str:
     """What to know about a drawing, and to do with it."""
-    download = (
-        f'<a class="action" href="pictures/{name}/grid.png"'
-        f' download="{_file_name(generation.reading.prompt, f"grid seed {generation.seed}")}">Download<span class="wide"> grid</span></a>'
-    )
+    file = _file_name(generation.reading.prompt, f"grid seed {generation.seed}")
+    words = 'Download<span class="wide"> grid</span>'
+    download = f'<a class="action" href="pictures/{name}/grid.png" download="{file}">{words}</a>'
     return f'<div class="result">{_seed(generation.seed)}{download}{_reading(generation.reading)}</div>'
 
 

@@ -20,7 +20,9 @@ class Order:
 
     def __post_init__(self) -> None:
         if not self.prompt.strip():
-            raise PromptError("the prompt is empty", hint="describe a picture in words, such as 'a red car at the beach'")
+            raise PromptError(
+                "the prompt is empty", hint="describe a picture in words, such as 'a red car at the beach'"
+            )
         if len(self.prompt) > MAX_PROMPT:
             raise PromptError(f"the prompt has {len(self.prompt):,} characters", hint=f"use at most {MAX_PROMPT:,}")
 

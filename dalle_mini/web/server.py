@@ -22,13 +22,11 @@ _SECONDS_TO_CLOSE = 2
 _PICTURES_STAY = {"Cache-Control": "private, max-age=86400, immutable"}
 
 
-def serve(
-    *, host: str | None = None, port: int | None = None, model: str = "nano", open_browser: bool = False
-) -> None:
+def serve(*, host: str | None = None, port: int | None = None, model: str = "nano", open_browser: bool = False) -> None:
     """Serve the page until Ctrl-C or SIGTERM; `model` is downloaded first where that is needed.
 
-    A host or port of None is what `GRADIO_SERVER_NAME` and `GRADIO_SERVER_PORT` say, else 127.0.0.1 and 7860. OutputError
-    where the address can't be had; ConfigError and CheckpointError where the model can't.
+    A host or port of None is what `GRADIO_SERVER_NAME` and `GRADIO_SERVER_PORT` say, else 127.0.0.1 and 7860.
+    OutputError where the address can't be had; ConfigError and CheckpointError where the model can't.
     """
     host = default_host() if host is None else host
     port = default_port() if port is None else port
@@ -94,9 +92,9 @@ def build_app(studio: "Studio") -> "FastAPI":
         path="/",
         css_paths=ASSETS / "page.css",
         favicon_path=str(ASSETS / "favicon.png"),
-        theme=gr.themes.Base(
-            font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
-        ).set(body_background_fill="#fcfcfa", body_background_fill_dark="#131411"),
+        theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]).set(
+            body_background_fill="#fcfcfa", body_background_fill_dark="#131411"
+        ),
         footer_links=[],
         run_history=False,
         enable_monitoring=False,

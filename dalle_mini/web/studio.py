@@ -8,7 +8,7 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from PIL import Image
 
@@ -83,28 +83,28 @@ class Studio:
         """Load the first model and compile its programs; trouble is logged, and told to whoever draws."""
         try:
             with self._line.join():
-                self._prepare(self.model)
+                list(self._prepare(self.model))
         except DalleMiniError as error:
             _logger.warning("%s: %s", self.model, error)
 
-    def draw(self, order: Order) -> Iterator[Update]:
+    def draw(self, order: Order) -> Generator[Update]:
         """Wait for a turn, then draw; the last update is `Finished`. Raises DalleMiniError."""
         with self._line.join() as count_ahead:
             while ahead := count_ahead(_PATIENCE):
                 yield Preparing(self._preparing) if self._preparing else Waiting(ahead)
             if order.model not in self._easels:
-                yield Preparing(order.model)
-                self._prepare(order.model)
+                yield from self._prepare(order.model)
             try:
                 yield from _draw(self._easels[order.model], order)
             except GeneratorExit:
                 _logger.info("a drawing was stopped")
                 raise
 
-    def _prepare(self, name: str) -> None:
+    def _prepare(self, name: str) -> Generator[Preparing]:
         """Put a model on its easel: load it, and draw a little so that every program is compiled."""
         self._preparing = name
         try:
+            yield Preparing(name)
             require_local(name)
             self._easels = {kept: easel for kept, easel in self._easels.items() if kept == self.model}
             model = load(name, offline=True)
@@ -118,7 +118,7 @@ class Studio:
             self._preparing = None
 
 
-def _draw(easel: _Easel, order: Order) -> Iterator[Drawing | Finished]:
+def _draw(easel: _Easel, order: Order) -> Generator[Drawing | Finished]:
     images = order.settings.images
     started = time.monotonic()
     spent, seconds_left = 0.0, math.inf

@@ -1,12 +1,13 @@
 """The page: a box, a button, and the grid that fills in while it is drawn.
 
-Every event is a plain function of what stands in the fields; drawing is a generator, so closing it (Stop, or leaving the
-page) stops the work.
+Every event is a plain function of what stands in the fields; drawing is a generator, so closing it (Stop, or leaving
+the page) stops the work.
 """
 
 import contextlib
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -73,20 +74,36 @@ class Page:
                 self.images = gr.Slider(1, _MAX_IMAGES, defaults.images, step=1, label="Pictures")
             with gr.Row():
                 self.guidance_scale = gr.Slider(
-                    1, max(20, defaults.guidance_scale), defaults.guidance_scale, step=0.5, label="Guidance",
+                    1,
+                    max(20, defaults.guidance_scale),
+                    defaults.guidance_scale,
+                    step=0.5,
+                    label="Guidance",
                     info="How close to the words",
                 )
                 self.temperature = gr.Slider(
-                    0.1, 2, defaults.temperature, step=0.05, label="Temperature",
+                    0.1,
+                    2,
+                    defaults.temperature,
+                    step=0.05,
+                    label="Temperature",
                     info="Low is tame, high is wild",
                 )
             with gr.Row():
                 self.top_k = gr.Slider(
-                    0, 256, min(defaults.top_k, 256), step=1, label="Top-k",
+                    0,
+                    256,
+                    min(defaults.top_k, 256),
+                    step=1,
+                    label="Top-k",
                     info="The k best; 0 is all",
                 )
                 self.top_p = gr.Slider(
-                    0.05, 1, defaults.top_p, step=0.05, label="Top-p",
+                    0.05,
+                    1,
+                    defaults.top_p,
+                    step=0.05,
+                    label="Top-p",
                     info="The likeliest; 1 is all",
                 )
             self.seed = gr.Textbox(
@@ -102,13 +119,24 @@ class Page:
         count = int(self.images.value)
         self.status = _html(markup.render_example_status(first) if first else markup.render_status(), "status")
         self.grid = _html(markup.render_example(first) if first else markup.render_blank(count), "grid")
-        self.result = _html(markup.render_example_result(first) if first else markup.render_no_result(), "result", _ON_CLICK % {"name": "seed"})
+        self.result = _html(
+            markup.render_example_result(first) if first else markup.render_no_result(),
+            "result",
+            _ON_CLICK % {"name": "seed"},
+        )
         self.cards = _html(markup.render_examples(self.examples, first), "examples", _ON_CLICK % {"name": "example"})
 
     def _connect(self) -> None:
-        quick = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         fields = [
-            self.prompt, self.model, self.images, self.guidance_scale, self.temperature, self.top_k, self.top_p, self.seed,
+            self.prompt,
+            self.model,
+            self.images,
+            self.guidance_scale,
+            self.temperature,
+            self.top_k,
+            self.top_p,
+            self.seed,
         ]
         shown = [self.status, self.grid, self.result, self.cards, self.run, self.stop]
         drawing = gr.on(
@@ -160,7 +188,7 @@ class Page:
             case Waiting(ahead):
                 return {self.status: markup.render_status(_describe_line(ahead))}
             case Preparing(model):
-                words = f"Getting the model {markup.shorten(model, 40)} ready…"
+                words = f"Getting the model {markup.shorten(Path(model).name, 40)} ready…"
                 return {self.status: markup.render_status(words)}
             case Drawing(done, total, seconds_left, pictures):
                 detail = f"{done} of {total} tokens, about {_describe_seconds(seconds_left)} left"

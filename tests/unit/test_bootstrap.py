@@ -28,9 +28,7 @@ def bare(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("command", ["run", "test"])
 def test_without_a_python_an_error_and_a_hint(bare: Path, command: str) -> None:
     path = str(bare.parent / "bin")
-    done = subprocess.run(
-        [bare / command, "--setup"], env={"PATH": path}, cwd="/", capture_output=True, text=True
-    )
+    done = subprocess.run([bare / command, "--setup"], env={"PATH": path}, cwd="/", capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith("error: found neither uv nor a Python of 3.11 or later\nhint: ")
     assert not (bare / ".venv").exists()
@@ -40,7 +38,5 @@ def test_an_old_python_does_not_count(bare: Path) -> None:
     old = bare.parent / "bin" / "python3"
     old.write_text("#!/bin/sh\nexit 1\n")
     old.chmod(0o755)
-    done = subprocess.run(
-        [bare / "run"], env={"PATH": str(old.parent)}, capture_output=True, text=True
-    )
+    done = subprocess.run([bare / "run"], env={"PATH": str(old.parent)}, capture_output=True, text=True)
     assert done.returncode == 2 and "3.11" in done.stderr

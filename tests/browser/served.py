@@ -1,0 +1,56 @@
+"""The page's server, in a process of its own."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 240
+"""Seconds that anything may take on a busy machine."""
+
+
+class Server:
+    """`python app.py` with a tiny model; `log` is what it has printed so far."""
+
+    def __init__(self, model: Path, home: Path) -> None:
+        self.log, self.address = "", ""
+        self._grown = threading.Condition()
+        self.process = subprocess.Popen(
+            [sys.executable, "app.py", "-v", "--port", "0", "--model", str(model)],
+            cwd=ROOT,
+            env={**os.environ, "DALLE_MINI_HOME": str(home), "HF_HUB_CACHE": str(home / "hub-cache")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def wait_for(self, pattern: str, start: int = 0) -> re.Match[str]:
+        """What matches in the log behind `start`, as soon as it is there."""
+        with self._grown:
+            self._grown.wait_for(lambda: re.search(pattern, self.log[start:]), PATIENCE)
+        found = re.search(pattern, self.log[start:])
+        assert found, f"no {pattern!r} in:\n{self.log}"
+        return found
+
+    def close(self) -> int:
+        """End the server as a service manager would; the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(PATIENCE)
+        finally:
+            self.process.kill()
+            self._reader.join()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        with self.process.stdout as lines:
+            for line in lines:
+                with self._grown:
+                    self.log += line
+                    self._grown.notify_all()

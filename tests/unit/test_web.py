@@ -1,0 +1,398 @@
+"""The page without a browser: the line, orders, drawings, addresses and what is made of them in HTML."""
+
+import html.parser
+import json
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from doubles import make_tiny_model
+from PIL import Image
+
+from dalle_mini import config
+from dalle_mini.errors import CheckpointError, ConfigError, DataError, OutputError, Overloaded, PromptError
+from dalle_mini.grid import read_recipe
+from dalle_mini.pipeline import Generation
+from dalle_mini.web import markup
+from dalle_mini.web.address import default_host, default_port, listen, web_address
+from dalle_mini.web.examples import read_examples
+from dalle_mini.web.line import Line
+from dalle_mini.web.order import MAX_PROMPT, Order, read_order, read_seed
+from dalle_mini.web.pictures import Pictures
+from dalle_mini.web.server import serve
+from dalle_mini.web.shelf import list_choices, read_defaults
+from dalle_mini.web.studio import Drawing, Finished, Preparing, Studio, Waiting
+
+NASTY = "<img src=x onerror=alert(1)> & \"quotes\" 'too'"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(make_tiny_model(tmp_path_factory.mktemp("page") / "tiny"))
+
+
+@pytest.fixture(scope="module")
+def studio(model: str) -> Studio:
+    studio = Studio(model)
+    studio.warm_up()
+    return studio
+
+
+@pytest.fixture(scope="module")
+def generation(studio: Studio) -> Generation:
+    return finish(studio, order(studio, NASTY, images=3, seed=5))
+
+
+@pytest.fixture(autouse=True)
+def own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DALLE_MINI_HOME", str(tmp_path / "home"))
+
+
+def order(studio: Studio, prompt: str = "a red car", *, images: int = 9, seed: int | None = None) -> Order:
+    return Order(studio.model, prompt, config.GenerationConfig(images=images, top_k=32), seed)
+
+
+def finish(studio: Studio, order: Order) -> Generation:
+    *_, last = studio.draw(order)
+    assert isinstance(last, Finished)
+    return last.generation
+
+
+# The line.
+
+
+def test_turns_come_in_the_order_of_arrival() -> None:
+    line, came, turns = Line(room=5), [], []
+
+    def stand(number: int, standing: threading.Event) -> None:
+        with line.join() as count_ahead:
+            came.append(number)
+            standing.set()
+            while count_ahead(10):
+                pass
+            turns.append(number)
+
+    with line.join() as count_ahead:
+        assert count_ahead(10) == 0
+        threads = []
+        for number in range(5):
+            standing = threading.Event()
+            threads.append(threading.Thread(target=stand, args=(number, standing)))
+            threads[-1].start()
+            assert standing.wait(10)
+        assert turns == []
+    for thread in threads:
+        thread.join(10)
+    assert turns == came == [0, 1, 2, 3, 4]
+
+
+def test_a_full_line_turns_away_and_forgets_who_left() -> None:
+    line = Line(room=1)
+    with line.join():
+        with line.join() as count_ahead:
+            assert count_ahead(0) == 1
+            with pytest.raises(Overloaded) as refused, line.join():
+                pass
+            assert refused.value.retry_after > 0 and refused.value.hint
+        with line.join() as count_ahead:
+            assert count_ahead(0) == 1
+    with line.join() as count_ahead:
+        assert count_ahead(0) == 0
+
+
+# Orders.
+
+
+@pytest.mark.parametrize("text, seed", [("", None), ("  ", None), ("0", 0), (" 7 ", 7), ("4294967295", 2**32 - 1)])
+def test_seeds_are_read(text: str, seed: int | None) -> None:
+    assert read_seed(text) == seed
+
+
+@pytest.mark.parametrize("text", ["x", "-1", "1e3", "0.5", "4294967296", "9" * 5000, "²", "1 2", "٧" * 11])
+def test_other_seeds_are_refused_briefly(text: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read_seed(text)
+    assert len(str(refused.value)) < 60 and "4294967295" in refused.value.hint
+
+
+def test_orders_hold_what_was_set() -> None:
+    read = read_order("a cat", "nano", 4, 3, 0.9, 256, 1, "7")
+    settings = config.GenerationConfig(images=4, guidance_scale=3.0, temperature=0.9, top_k=256)
+    assert read == Order("nano", "a cat", settings, 7)
+
+
+@pytest.mark.parametrize("prompt", ["", " \t\n", None, "x" * (MAX_PROMPT + 1)])
+def test_prompts_that_cannot_be_read_are_refused(prompt: str | None) -> None:
+    with pytest.raises(PromptError) as refused:
+        read_order(prompt, "nano", 9, 10, 1, 50, 1, None)
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize("images, temperature", [(0, 1.0), (65, 1.0), (9, 0.0), (9, float("nan"))])
+def test_numbers_out_of_range_are_refused(images: int, temperature: float) -> None:
+    with pytest.raises(ConfigError):
+        read_order("a cat", "nano", images, 10, temperature, 50, 1, "")
+
+
+# The studio.
+
+
+def test_a_drawing_tells_how_it_goes(studio: Studio) -> None:
+    *updates, last = studio.draw(order(studio, seed=3))
+    progress = [update for update in updates if isinstance(update, Drawing)]
+    assert progress == updates
+    assert [update.done for update in progress] == sorted({update.done for update in progress})
+    assert all(0 < update.done < update.total == 16 for update in progress)
+    left = [update.seconds_left for update in progress]
+    assert left == sorted(left, reverse=True)
+    previews = [update.pictures for update in progress if update.pictures]
+    assert previews and all(len(pictures) == 9 for pictures in previews)
+    assert isinstance(last, Finished) and last.generation.seed == 3
+
+
+def test_the_next_one_waits_and_a_closed_drawing_frees_the_device(studio: Studio) -> None:
+    first, second = studio.draw(order(studio)), studio.draw(order(studio))
+    assert isinstance(next(first), Drawing)
+    assert next(second) == Waiting(1)
+    first.close()
+    assert isinstance(next(second), Drawing)
+    second.close()
+    assert isinstance(next(studio.draw(order(studio))), Drawing)
+
+
+def test_a_prompt_without_words_frees_the_device(studio: Studio) -> None:
+    with pytest.raises(PromptError):
+        list(studio.draw(order(studio, "\u200b")))
+    assert finish(studio, order(studio, images=1))
+
+
+def test_another_model_is_loaded_when_it_is_wanted(studio: Studio, tmp_path: Path) -> None:
+    other = str(make_tiny_model(tmp_path / "other", seed=1))
+    wanted = Order(other, "a red car", config.GenerationConfig(images=1), 3)
+    first, *_, last = studio.draw(wanted)
+    assert first == Preparing(other)
+    assert isinstance(last, Finished) and last.generation.release == "other"
+    assert isinstance(next(studio.draw(wanted)), Drawing)
+
+
+def test_a_model_that_is_not_here_is_not_downloaded(studio: Studio) -> None:
+    with pytest.raises(CheckpointError, match="'mini' is not on this machine") as refused:
+        list(studio.draw(Order("mini", "a red car", config.GenerationConfig(), None)))
+    assert "dalle-mini serve --model mini" in refused.value.hint
+
+
+def test_a_broken_model_is_told_to_whoever_draws(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = make_tiny_model(tmp_path / "broken")
+    (folder / "model.safetensors").write_bytes(b"{}")
+    studio = Studio(str(folder))
+    studio.warm_up()
+    assert "model.safetensors" in caplog.text
+    with pytest.raises(CheckpointError):
+        finish(studio, order(studio))
+
+
+def test_waiting_for_a_model_is_told_as_such(studio: Studio, tmp_path: Path) -> None:
+    other = str(make_tiny_model(tmp_path / "other", seed=2))
+    first = studio.draw(Order(other, "a red car", config.GenerationConfig(images=1), 3))
+    assert next(first) == Preparing(other)
+    second = studio.draw(order(studio))
+    assert next(second) == Preparing(other)
+    first.close()
+    assert isinstance(next(second), Drawing)
+
+
+def test_the_shelf_names_what_has_to_be_downloaded(model: str) -> None:
+    choices = dict(list_choices(model))
+    assert choices["tiny"] == model
+    assert choices["mini (2.1 GB, to be downloaded first)"] == "mini"
+    assert "nano" in dict(list_choices("nano")).values()
+    assert read_defaults(model).top_k == 32
+    assert read_defaults("mini") == config.GenerationConfig()
+
+
+# Finished pictures.
+
+
+def test_kept_pictures_are_pngs_with_recipes(generation: Generation, tmp_path: Path) -> None:
+    pictures = Pictures()
+    name = pictures.add(generation)
+    assert len(name) >= 20
+    (tmp_path / "grid.png").write_bytes(pictures.encode_grid(name) or b"")
+    assert read_recipe(tmp_path / "grid.png") == generation.recipe
+    (tmp_path / "tile.png").write_bytes(pictures.encode_tile(name, 2) or b"")
+    assert read_recipe(tmp_path / "tile.png") == generation.tile_recipe(2)
+    with Image.open(tmp_path / "tile.png") as tile:
+        assert tile.size == (256, 256)
+    assert pictures.encode_tile(name, 3) is pictures.encode_tile(name, -1) is None
+    assert pictures.encode_grid("other") is pictures.encode_tile("other", 0) is None
+
+
+def test_the_oldest_pictures_make_room(generation: Generation) -> None:
+    size = sum(3 * image.width * image.height for image in generation.images)
+    pictures = Pictures(max_bytes=2 * size)
+    names = [pictures.add(generation) for _ in range(3)]
+    assert [pictures.encode_grid(name) is not None for name in names] == [False, True, True]
+    crowded = Pictures(max_bytes=1)
+    assert crowded.encode_grid(crowded.add(generation))
+
+
+# HTML.
+
+
+class Tags(html.parser.HTMLParser):
+    """The elements of a text, and what stands between them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+@pytest.fixture(
+    params=[
+        lambda generation: markup.render_finished("name", generation),
+        lambda generation: markup.render_result("name", generation),
+        lambda generation: markup.render_status(NASTY, detail=NASTY),
+        lambda generation: markup.render_error(ConfigError(NASTY, hint=NASTY)),
+    ],
+    ids=["grid", "result", "status", "error"],
+)
+def rendered(request: pytest.FixtureRequest, generation: Generation) -> Tags:
+    return Tags(request.param(generation))
+
+
+def test_what_was_typed_stays_text(rendered: Tags) -> None:
+    for tag, attributes in rendered.found:
+        assert tag in {"div", "p", "span", "b", "figure", "img", "a", "button"}
+        assert not [name for name in attributes if name.startswith("on")]
+        assert str(attributes.get("src", "pictures/")).startswith("pictures/")
+
+
+def test_tiles_say_what_they_are(generation: Generation) -> None:
+    tags = Tags(markup.render_finished("name", generation)).found
+    alts = [attributes["alt"] for tag, attributes in tags if tag == "img"]
+    assert alts == [f"{NASTY}, picture {number} of 3" for number in (1, 2, 3)]
+    names = [attributes["download"] for tag, attributes in tags if tag == "a"]
+    assert len(set(names)) == 3 and all(re.fullmatch(r"[a-z0-9-]+\.png", name or "") for name in names)
+
+
+@pytest.mark.parametrize("count, columns", [(1, 1), (2, 2), (4, 2), (9, 3), (36, 6)])
+def test_the_grid_is_as_square_as_it_can_be(count: int, columns: int) -> None:
+    assert f"--columns:{columns}" in markup.render_blank(count)
+
+
+def test_what_was_cut_is_told(studio: Studio) -> None:
+    result = markup.render_result("name", finish(studio, order(studio, "a red car at the beach " * 400, images=1)))
+    words = Tags(result).words
+    assert "There was no room for “" in words and len(words) < 700
+
+
+def test_errors_become_sentences() -> None:
+    words = Tags(markup.render_error(ConfigError("seed 'x' is odd", hint="use a number"))).words.strip()
+    assert words == "Seed 'x' is odd. Use a number."
+
+
+# Examples.
+
+
+def test_examples_are_read(tmp_path: Path) -> None:
+    assert read_examples(tmp_path) == ()
+    entries = [{"file": "a-cat.webp", "recipe": {"prompt": "a cat", "seed": 4, "images": 9}}]
+    (tmp_path / "examples.json").write_text(json.dumps(entries))
+    (example,) = read_examples(tmp_path)
+    assert (example.file, example.prompt, example.seed) == ("a-cat.webp", "a cat", 4)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "{}x", '[{"file": "a"}]', '[{"file": "a", "recipe": {"prompt": 1, "seed": 1}}]', "[1]"]
+)
+def test_a_broken_index_is_an_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "examples.json").write_text(text)
+    with pytest.raises(DataError, match=re.escape(str(tmp_path))):
+        read_examples(tmp_path)
+
+
+# Addresses.
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_port_in_use_is_told_at_once(taken: int) -> None:
+    started = time.monotonic()
+    with pytest.raises(OutputError, match=f"port {taken} is in use") as refused:
+        serve(host="127.0.0.1", port=taken)
+    assert f"--port {taken + 1}" in refused.value.hint
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "192.0.2.7", "x" * 300, "a b", "::zz"])
+def test_a_host_that_is_not_here_is_told(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    with pytest.raises(OutputError, match=re.escape(repr(host))) as refused:
+        listen(host, 0).close()
+    assert "--host 127.0.0.1" in refused.value.hint
+
+
+def test_an_empty_host_is_refused() -> None:
+    with pytest.raises(ConfigError, match="the host is empty"):
+        serve(host="", port=0)
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 10**9])
+def test_a_number_that_is_no_port_is_refused(port: int) -> None:
+    with pytest.raises(ConfigError, match=str(port)):
+        listen("127.0.0.1", port)
+
+
+def test_an_unknown_model_is_refused_before_anything_is_served() -> None:
+    with pytest.raises(ConfigError, match="unknown model 'nanoo'") as refused:
+        serve(host="127.0.0.1", port=0, model="nanoo")
+    assert "'nano'" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "variables, address",
+    [
+        ({}, ("127.0.0.1", 7860)),
+        ({"SPACE_ID": "someone/something"}, ("0.0.0.0", 7860)),
+        ({"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "8000"}, ("0.0.0.0", 8000)),
+    ],
+)
+def test_addresses_come_from_the_environment(
+    variables: dict[str, str], address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SPACE_ID", "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert (default_host(), default_port()) == address
+
+
+def test_a_port_in_the_environment_must_be_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_SERVER_PORT", "many")
+    with pytest.raises(ConfigError, match="GRADIO_SERVER_PORT='many'"):
+        default_port()
+
+
+@pytest.mark.parametrize("host, shown", [("127.0.0.1", "http://127.0.0.1:"), ("0.0.0.0", "http://127.0.0.1:")])
+def test_the_address_to_type_is_one_of_this_machine(host: str, shown: str) -> None:
+    with listen(host, 0) as listener:
+        assert web_address(listener) == f"{shown}{listener.getsockname()[1]}"
