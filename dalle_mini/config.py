@@ -119,7 +119,7 @@ class VQGANConfig:
 
     Two fields are ours, for small models. `patch_size` (1 in every published file): squares of that many pixels become
     channels before the first convolution and pixels again after the last, so that arithmetic is spent on coarse cells.
-    `norm_groups` (32 in every published file): groups of few channels lose the colors of a flat picture.
+    `norm_groups` (32 in every published file): with few channels, fewer groups.
     """
 
     ch: int = 128
