@@ -27,7 +27,7 @@ def shard_paths(directory: Path) -> list[Path]:
 def read_shard(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     """The named arrays of one shard; DataError if it can't be read or their lengths differ."""
     try:
-        with np.load(path, allow_pickle=False) as shard:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as shard:
             arrays = {name: shard[name] for name in names}
     except _READ_ERRORS as error:
         raise DataError(f"can't read shard {path}: {error}", hint="delete the shard and build it again") from error

@@ -63,4 +63,4 @@ def restore_state(workdir: Path, like: TrainState) -> TrainState | None:
             f"{path} is of a run of another shape: {len(wrong)} of {len(names)} arrays differ, first {wrong[:1]}",
             hint="use the run file that started it, or another work directory",
         )
-    return jax.tree_util.tree_unflatten(structure, [arrays[name] for name in names])
+    return jax.tree_util.tree_unflatten(structure, [jnp.asarray(arrays[name]) for name in names])

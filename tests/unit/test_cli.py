@@ -1,5 +1,6 @@
 """The command line as a whole: help, mistyped words, signals, and errors that become words."""
 
+import functools
 import os
 import resource
 import signal
@@ -108,7 +109,9 @@ def test_signals_end_it_quietly(number: int, status: int, tmp_path: Path) -> Non
     prompts = tmp_path / "prompts"
     os.mkfifo(prompts)
     command = [*DALLE_MINI, "generate", "--prompts", str(prompts)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
+    # Whoever runs the tests in the background makes their processes deaf to Ctrl-C.
+    hear = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, preexec_fn=hear)
     # Opening waits until the command has opened the other end: then it is in the middle of its work.
     with prompts.open("wb"):
         process.send_signal(number)
