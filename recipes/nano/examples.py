@@ -20,14 +20,14 @@ from dalle_mini.web.examples import FOLDER, INDEX
 from recipes.world.files import write_whole
 
 EXAMPLES = {
-    "a kangaroo made of cheese": 1,
-    "a red car at the beach": 1,
-    "penguin wearing a crown": 1,
     "a robot at sunset": 1,
-    "an owl in the woods at night": 1,
+    "a red car at the beach": 1,
+    "orange fish under the sea": 1,
+    "a tiny house in the mountains": 1,
+    "ice cream cone in space": 1,
+    "a snowman in the desert": 1,
     "pink unicorn in the clouds": 1,
-    "three bananas on a blue background": 1,
-    "an avocado sitting on a chair": 1,
+    "ghost in a dark forest": 1,
 }
 """Prompts and their seeds."""
 

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 240
+PATIENCE = 90
 """Seconds that anything may take on a busy machine."""
 
 
