@@ -32,6 +32,8 @@ _PUBLISHED_SWITCHES: dict[str, Any] = {
 }
 _HARMLESS_SWITCHES = {"use_cache", "use_scan", "use_subln_init", "use_bfloat16", "use_return_dict"}
 ACTIVATIONS = ("gelu", "gelu_new")
+_REPEATS = {"encoder_layers", "decoder_layers", "num_res_blocks"}
+_MOST_REPEATS, _MOST_LEVELS, _MOST = 100, 16, 2**24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +65,7 @@ class TransformerConfig:
 
     def __post_init__(self) -> None:
         _check_types(self, "transformer config")
-        for name in _size_fields(self):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
+        _check_sizes(self)
         for heads in ("encoder_attention_heads", "decoder_attention_heads"):
             count = getattr(self, heads)
             _require(self.d_model % count == 0, heads, count, f"must divide d_model={self.d_model}")
@@ -141,9 +142,13 @@ class VQGANConfig:
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         _check_types(self, "VQGAN config")
-        for name in _size_fields(self):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "must be at least 1")
-        _require(len(self.ch_mult) >= 1, "ch_mult", self.ch_mult, "must name at least one level")
+        _check_sizes(self)
+        _require(
+            1 <= len(self.ch_mult) <= _MOST_LEVELS,
+            "ch_mult",
+            self.ch_mult,
+            f"must have from 1 to {_MOST_LEVELS} levels",
+        )
         _require(self.ch % self.norm_groups == 0, "ch", self.ch, f"must divide by norm_groups={self.norm_groups}")
         _require(
             self.resolution % self.downsampling == 0,
@@ -243,9 +248,13 @@ def _require(holds: bool, name: str, value: Any, rule: str) -> None:
         raise ConfigError(f"{name}={value!r} {rule}")
 
 
-def _size_fields(config: Any) -> list[str]:
-    integers = [field.name for field in dataclasses.fields(config) if field.type is int]
-    return [name for name in integers if not name.endswith("_token_id")]
+def _check_sizes(config: Any) -> None:
+    """Refuse sizes that no model has, before anything of that size is laid out."""
+    for field in dataclasses.fields(config):
+        if field.type is int and not field.name.endswith("_token_id"):
+            most = _MOST_REPEATS if field.name in _REPEATS else _MOST
+            size = getattr(config, field.name)
+            _require(1 <= size <= most, field.name, size, f"must be from 1 to {most}")
 
 
 def _check_types(config: Any, what: str) -> None:

@@ -10,7 +10,7 @@ from dalle_mini.arrays import Params
 from dalle_mini.checkpoints import layout
 from dalle_mini.checkpoints.config_file import CONFIG, read_config
 from dalle_mini.checkpoints.folder import read_tree
-from dalle_mini.checkpoints.kinds import Kind, kind_of, parse_config
+from dalle_mini.checkpoints.kinds import Kind, kind_of
 from dalle_mini.errors import DalleMiniError
 
 
@@ -57,7 +57,7 @@ def inspect(directory: str | Path) -> Inspection:
 
 def _problems(kind: Kind, values: Mapping[str, Any], tree: Params) -> tuple[str, ...]:
     try:
-        kind.adopt(tree, parse_config(kind, values), "the weights")
+        kind.adopt(tree, kind.config.from_dict(values), "the weights")
     except DalleMiniError as error:
         return (str(error),)
     return ()

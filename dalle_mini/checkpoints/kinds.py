@@ -62,9 +62,6 @@ VQGAN = Kind(
 )
 _KINDS = (TRANSFORMER, VQGAN)
 
-_REPEATS = {"encoder_layers", "decoder_layers", "num_res_blocks"}
-_MOST_REPEATS, _MOST_LEVELS, _MOST = 100, 16, 2**24
-
 
 def kind_of(values: Mapping[str, Any], source: object) -> Kind:
     """The kind that a `config.json` describes, by its fields where it names no `model_type`."""
@@ -76,27 +73,13 @@ def kind_of(values: Mapping[str, Any], source: object) -> Kind:
     raise CheckpointError(f"{source} {what}", hint="expected model_type 'dallebart' or a VQGAN's sizes")
 
 
-def parse_config(kind: Kind, values: Mapping[str, Any]) -> Any:
-    """The config in `values`; ConfigError also for sizes that no file could hold, before they are laid out."""
-    config = kind.config.from_dict(values)
-    sizes = dataclasses.asdict(config)
-    too_large = [f"{name}={sizes[name]!r}" for name in _REPEATS & sizes.keys() if sizes[name] > _MOST_REPEATS]
-    too_large += [f"{name}={size!r}" for name, size in sizes.items() if isinstance(size, int) and size > _MOST]
-    if too_large or len(sizes.get("ch_mult", ())) > _MOST_LEVELS:
-        raise ConfigError(
-            f"{', '.join(too_large) or 'ch_mult'}: larger than any model",
-            hint="the file is damaged; copy it from where the weights came from",
-        )
-    return config
-
-
 def read_kind(directory: str | Path) -> tuple[Kind, Any]:
     """Which kind of model a folder holds, and its config."""
     source = Path(directory) / CONFIG
     values = read_config(directory)
     kind = kind_of(values, source)
     try:
-        return kind, parse_config(kind, values)
+        return kind, kind.config.from_dict(values)
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}", hint=error.hint) from error
 

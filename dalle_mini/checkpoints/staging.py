@@ -54,7 +54,7 @@ class Staging:
             os.fsync(file.fileno())
         self.digests[name] = stream.hexdigest()
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes | memoryview) -> None:
         """A new file that will be `name` and holds `content`."""
         with self.open(name) as stream:
             stream.write(content)
@@ -91,7 +91,7 @@ class HashingStream:
         return self._hash.hexdigest()
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes | memoryview) -> None:
     """Write one file whole or not at all; OutputError if it can't be."""
     with Staging(path.parent) as staging:
         staging.write(path.name, content)

@@ -2,11 +2,13 @@
 
 Radford et al. 2019, section 2.2. `tokenizer.json` is read, or else `vocab.json` with `merges.txt`;
 `tokenizer_config.json` and `special_tokens_map.json` name the special tokens where they are there.
-Other kinds of tokenizers (WordPiece, SentencePiece) are refused.
+A WordPiece vocabulary, `vocab.txt`, is left to transformers. Whatever was read must put a start and an end token around
+a text.
 """
 
 import contextlib
 import json
+import os
 import pathlib
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -53,7 +55,7 @@ def read_byte_pairs(directory: pathlib.Path) -> BytePairs:
     if (empty := backend.encode("").ids) != [start, end]:
         raise CheckpointError(
             f"{directory}: an empty text has the tokens {empty}, expected {[start, end]}",
-            hint="only byte-level BPE in the layout of the published checkpoints is supported",
+            hint="the published checkpoints put a start and an end token around every text",
         )
     return BytePairs(backend, end_id=end, pad_id=_id(backend, special["pad_token"]))
 
@@ -99,7 +101,20 @@ def _read_backend(directory: pathlib.Path, special: Mapping[str, AddedToken]) ->
         with _told_as_checkpoint_error(vocab):
             model = models.BPE.from_file(str(vocab), str(merges))
         return byte_level(model, special)
+    if (words := directory / "vocab.txt").exists():
+        with _told_as_checkpoint_error(words):
+            return _read_word_pieces(directory)
     raise CheckpointError(f"{directory}: no tokenizer.json, and no vocab.json with merges.txt", hint=_HINT)
+
+
+def _read_word_pieces(directory: pathlib.Path) -> Tokenizer:
+    """The rules of the kind that `tokenizer_config.json` names; importing them takes seconds."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it would tell that PyTorch is missing
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
+    assert isinstance(tokenizer, PreTrainedTokenizerFast)
+    return tokenizer.backend_tokenizer
 
 
 def _read_json(path: pathlib.Path) -> dict[str, Any]:

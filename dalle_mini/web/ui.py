@@ -148,7 +148,8 @@ class Page:
             concurrency_limit=None,
             api_visibility="private",
         )
-        self.stop.click(self.show_stopped, None, shown, cancels=[drawing], **quick)
+        # Only then, or news of the drawing that is on its way would be shown after this.
+        self.stop.click(None, cancels=[drawing], **quick).then(self.show_stopped, None, shown, **quick)
         self.model.change(
             self.apply_defaults,
             self.model,

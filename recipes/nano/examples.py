@@ -13,11 +13,10 @@ from pathlib import Path
 from PIL import Image
 
 import dalle_mini
-from dalle_mini.checkpoints.staging import output_errors
+from dalle_mini.checkpoints.staging import output_errors, write_whole
 from dalle_mini.errors import DalleMiniError
 from dalle_mini.grid import enlarge
 from dalle_mini.web.examples import FOLDER, INDEX
-from recipes.world.files import write_whole
 
 EXAMPLES = {
     "a robot at sunset": 1,

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dalle_mini.checkpoints.staging import write_whole
 from dalle_mini.errors import DalleMiniError, DataError, OutputError
-from recipes.world.files import write_whole
 from recipes.world.scenes import SIZE, draw_scene
 from recipes.world.world import load_world
 

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from dalle_mini.checkpoints.staging import write_whole
 from dalle_mini.errors import DalleMiniError, DataError
-from recipes.world.files import write_whole
 
 HERE = Path(__file__).parent
 SPRITE_SIZE = 128

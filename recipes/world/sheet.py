@@ -8,8 +8,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from dalle_mini.checkpoints.staging import write_whole
 from dalle_mini.errors import DalleMiniError
-from recipes.world.files import write_whole
 from recipes.world.scenes import draw_scene
 from recipes.world.world import load_world
 

@@ -1,5 +1,7 @@
 // Texts whose contrast with what is behind them is below 4.5 to 1 (WCAG 2, 1.4.3).
 () => {
+  // Colours that are still fading to their new values jump there.
+  document.getAnimations().filter((animation) => animation instanceof CSSTransition).forEach((fade) => fade.finish());
   const parse = (color) => color.match(/[\d.]+/g).map(Number);
   const channel = (value) => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
   const luminance = ([red, green, blue]) => 0.2126 * channel(red) + 0.7152 * channel(green) + 0.0722 * channel(blue);

@@ -1,6 +1,5 @@
 """The command line as a whole: help, mistyped words, signals, and errors that become words."""
 
-import functools
 import os
 import resource
 import signal
@@ -108,10 +107,13 @@ def test_an_error_without_a_hint_points_to_help(capsys: pytest.CaptureFixture[st
 def test_signals_end_it_quietly(number: int, status: int, tmp_path: Path) -> None:
     prompts = tmp_path / "prompts"
     os.mkfifo(prompts)
-    command = [*DALLE_MINI, "generate", "--prompts", str(prompts)]
     # Whoever runs the tests in the background makes their processes deaf to Ctrl-C.
-    hear = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, preexec_fn=hear)
+    program = (
+        "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "runpy.run_module('dalle_mini', run_name='__main__', alter_sys=True)"
+    )
+    command = [sys.executable, "-c", program, "generate", "--prompts", str(prompts)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
     # Opening waits until the command has opened the other end: then it is in the middle of its work.
     with prompts.open("wb"):
         process.send_signal(number)

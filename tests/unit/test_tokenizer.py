@@ -91,6 +91,14 @@ def test_vocabulary_and_merges_do_as_well_as_the_whole_file(folder: Path, tmp_pa
     np.testing.assert_array_equal(load(parts).encode_texts(texts).tokens, load(folder).encode_texts(texts).tokens)
 
 
+def test_a_layout_that_only_transformers_knows(tmp_path: Path) -> None:
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "red", "car", "##s"]
+    (tmp_path / "vocab.txt").write_text("\n".join(words))
+    names = {"cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]", "unk_token": "[UNK]"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer", **names}))
+    assert load(tmp_path).encode(["A red cars"]).tokens.tolist() == [[2, 4, 5, 6, 7, 3, 0, 0]]
+
+
 def test_settings_in_the_file_for_length_are_ignored(folder: Path) -> None:
     expected = load(folder).encode_texts(CAPTIONS)
     path = folder / "tokenizer.json"
