@@ -36,7 +36,6 @@ LANES = 9
 of rows round differently, and a picture must not depend on how many are drawn beside it."""
 
 _PREVIEWS = 8
-_BLANK = 236
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,13 +183,13 @@ class DalleMini:
         return Image.fromarray(np.asarray(decode_pixels(self.vqgan_params, self.vqgan_config, tokens)))
 
     def _preview(self, tokens: np.ndarray, lanes: slice, position: int) -> list[Image.Image]:
-        """Pictures as far as they are drawn; what is not is blank."""
+        """Pictures as far as they are drawn; the rest is transparent."""
         length = self.config.image_length
         drawn = np.zeros(len(tokens), np.int32)
         drawn[: lanes.start] = length
         drawn[lanes] = position
         return [
-            _blank_below(self._decode(_continue_rows(row, end)), end, length)
+            _clear_below(self._decode(_continue_rows(row, end)), end, length)
             for row, end in zip(tokens, drawn, strict=True)
         ]
 
@@ -261,13 +260,14 @@ def _continue_rows(tokens: np.ndarray, end: int) -> np.ndarray:
     return tokens
 
 
-def _blank_below(image: Image.Image, end: int, length: int) -> Image.Image:
+def _clear_below(image: Image.Image, end: int, length: int) -> Image.Image:
+    """The picture, transparent where its tokens are still to come."""
     side = math.isqrt(length)
     rows, columns = divmod(end, side)
-    pixels = np.array(image)
+    pixels = np.array(image.convert("RGBA"))
     cell = pixels.shape[0] // side
-    pixels[(rows + 1) * cell :] = _BLANK
-    pixels[rows * cell : (rows + 1) * cell, columns * cell :] = _BLANK
+    pixels[(rows + 1) * cell :] = 0
+    pixels[rows * cell : (rows + 1) * cell, columns * cell :] = 0
     return Image.fromarray(pixels)
 
 
