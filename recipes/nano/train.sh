@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the bundled model from nothing: pictures, VQGAN, tokens, transformer, and the folder in assets/.
-# Run it from the top of the project, after `./test --setup`. About 75 minutes on two CPU cores; it goes on where it was stopped.
+# Run it from the top of the project, after `./test --setup`. About an hour on two CPU cores; it goes on where it was stopped.
 set -eu
 out=out/nano
 python=.venv/bin/python
