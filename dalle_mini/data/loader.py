@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import grain
 import numpy as np
 
-from dalle_mini.data.records import Picture, Record, Tokens
+from dalle_mini.data.records import Picture, Record
 from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import ConfigError
 
@@ -44,7 +44,9 @@ class Loader:
 
     def at(self, step: int) -> Batch:
         """The batch of one step."""
-        return self._batches[step]
+        batch = self._batches[step]
+        assert batch is not None  # only filters leave gaps
+        return batch
 
     def iterate(self, first_step: int = 0) -> Iterator[Batch]:
         """The batches from `first_step` on, without end; some are read ahead by threads."""
@@ -62,8 +64,6 @@ def _read_ahead(batches: grain.MapDataset) -> Iterator[Batch]:
 
 
 def _stack(records: Sequence[Record]) -> Batch:
-    arrays = {name: np.stack([getattr(record, name) for record in records]) for name in _ARRAYS[type(records[0])]}
+    names = ("pixels",) if isinstance(records[0], Picture) else ("text", "image")
+    arrays = {name: np.stack([getattr(record, name) for record in records]) for name in names}
     return Batch([record.id for record in records], [record.caption for record in records], arrays)
-
-
-_ARRAYS = {Picture: ("pixels",), Tokens: ("text", "image")}

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from array_record.python.array_record_module import (  # ty: ignore[unresolved-import]
+from array_record.python.array_record_module import (  # ty: ignore[import-not-found]
     ArrayRecordReader,
     ArrayRecordWriter,
 )
