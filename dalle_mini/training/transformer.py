@@ -4,8 +4,10 @@ The loss is the original's: the mean over all positions of the cross entropy ove
 """
 
 import dataclasses
-import functools
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -15,16 +17,17 @@ import optax
 from dalle_mini.arrays import Array, Float, Int32, Params
 from dalle_mini.checkpoints.layout import unstack_layers
 from dalle_mini.checkpoints.store import load_vqgan, save_transformer
-from dalle_mini.config import GenerationConfig, TransformerConfig, check_names
+from dalle_mini.config import GenerationConfig, TransformerConfig
 from dalle_mini.data.shards import read_set
 from dalle_mini.errors import ConfigError, DataError
 from dalle_mini.grid import compose_grid, save_png
 from dalle_mini.models import transformer
 from dalle_mini.pipeline import DalleMini
 from dalle_mini.text.tokenizer import Tokenizer
-from dalle_mini.training.loop import LoopConfig
+from dalle_mini.training.loop import Batch, LoopConfig
 from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer, update_average
-from dalle_mini.training.runfile import build_section, check_tables
+from dalle_mini.training.runfile import build_sections
+from dalle_mini.training.sharding import MeshConfig
 from dalle_mini.training.state import TrainState
 
 
@@ -57,15 +60,18 @@ class TransformerTask:
     """A run of transformer training; batches are a pure function of (seed, step)."""
 
     def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
-        check_tables(tables, ("data", "model", "learning", "optimizer", "loop"))
-        self.config = TransformerConfig.from_dict(
-            check_names(TransformerConfig, tables.get("model", {}), "name in [model]")
+        self.sections = build_sections(
+            tables,
+            data=TokenData,
+            model=TransformerConfig,
+            learning=LearningConfig,
+            optimizer=OptimizerConfig,
+            loop=LoopConfig,
+            mesh=MeshConfig,
         )
-        self.learning = build_section(LearningConfig, tables, "learning")
-        self.optimizer = build_section(OptimizerConfig, tables, "optimizer")
-        self.loop = build_section(LoopConfig, tables, "loop")
+        self.config, self.learning, self.data = (self.sections[name] for name in ("model", "learning", "data"))
+        self.optimizer, self.loop, self.mesh = (self.sections[name] for name in ("optimizer", "loop", "mesh"))
         self.steps = self.optimizer.steps
-        self.data = build_section(TokenData, tables, "data")
         c = self.config
         self._tokenizer = Tokenizer.from_directory(
             Path(self.data.tokenizer), max_length=c.max_text_length, normalize=c.normalize_text
@@ -89,19 +95,22 @@ class TransformerTask:
 
     def init(self) -> TrainState:
         params = transformer.init(jax.random.key(self.loop.seed), self.config, scan=self.learning.scan_layers)
-        return TrainState.fresh(params, build_optimizer(self.optimizer).init(params))
+        averaged = self.optimizer.ema_decay > 0
+        return TrainState.fresh(params, build_optimizer(self.optimizer).init(params), averaged=averaged)
 
-    def batch(self, step: int) -> dict[str, np.ndarray]:
-        random = np.random.default_rng((self.loop.seed, step))
-        size = self.optimizer.batch_size
-        chosen = random.integers(len(self._set["text"]), size=size)
-        blank = random.random(size) < self.learning.blank_captions
-        text = np.where(blank[:, None], self._empty, self._set["text"][chosen])
-        return {"text": text, "image": self._set["image"][chosen]}
+    def batches(self, first_step: int) -> Iterator[Batch]:
+        for step in itertools.count(first_step):
+            random = np.random.default_rng((self.loop.seed, step))
+            size = self.optimizer.batch_size
+            chosen = random.integers(len(self._set["text"]), size=size)
+            blank = random.random(size) < self.learning.blank_captions
+            text = np.where(blank[:, None], self._empty, self._set["text"][chosen])
+            arrays = {"text": text, "image": self._set["image"][chosen]}
+            yield SimpleNamespace(ids=[str(index) for index in chosen], arrays=arrays)
 
-    def train_step(self, state: TrainState, batch) -> tuple[TrainState, dict[str, Any]]:
+    def train_step(self, state: TrainState, arrays) -> tuple[TrainState, dict[str, Any]]:
         pad = self._tokenizer.pad_id
-        return train_step(state, batch, self.config, self.learning, self.optimizer, self.loop.seed, pad)
+        return train_step(state, arrays, self.config, self.learning, self.optimizer, self.loop.seed, pad)
 
     def sample(self, state: TrainState, path: Path) -> None:
         """Three pictures of every prompt of the run file, a row a prompt."""
@@ -109,7 +118,7 @@ class TransformerTask:
         model = DalleMini(
             name="training",
             config=self.config,
-            params=self._unstacked(state.average),
+            params=self._unstacked(state.weights),
             vqgan_config=vqgan_config,
             vqgan_params=vqgan_params,
             tokenizer=self._tokenizer,
@@ -120,7 +129,7 @@ class TransformerTask:
             save_png(compose_grid([image for row in rows for image in row], columns=12), path)
 
     def export(self, state: TrainState, directory: Path) -> None:
-        save_transformer(directory, self.config, self._unstacked(state.average), overwrite=True)
+        save_transformer(directory, self.config, self._unstacked(state.weights), overwrite=True)
 
     def _unstacked(self, params: Params) -> Params:
         return unstack_layers(params) if self.learning.scan_layers else params
@@ -133,7 +142,6 @@ def cross_entropy(
     return optax.softmax_cross_entropy_with_integer_labels(logits, labels)
 
 
-@functools.partial(jax.jit, static_argnames=("config", "learning", "optimizer", "seed", "pad"), donate_argnames="state")
 def train_step(
     state: TrainState,
     batch: dict[str, Int32[Array, "batch _"]],

@@ -7,7 +7,10 @@ Pixels are compared by absolute and squared difference, and their steps to neigh
 
 import dataclasses
 import functools
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -15,16 +18,17 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from dalle_mini.arrays import Array, Float, Params, UInt8
+from dalle_mini.arrays import Array, Params, UInt8
 from dalle_mini.checkpoints.store import save_vqgan
 from dalle_mini.config import VQGANConfig
 from dalle_mini.data.shards import read_set
 from dalle_mini.errors import DataError
 from dalle_mini.grid import compose_grid, save_png
 from dalle_mini.models import vqgan
-from dalle_mini.training.loop import LoopConfig
+from dalle_mini.training.loop import Batch, LoopConfig
 from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer, update_average
-from dalle_mini.training.runfile import build_section, check_tables
+from dalle_mini.training.runfile import build_sections
+from dalle_mini.training.sharding import MeshConfig
 from dalle_mini.training.state import TrainState
 
 _SHOWN = 16
@@ -50,10 +54,11 @@ class PictureData:
 
 @dataclasses.dataclass(frozen=True)
 class CodeUse:
-    """Moving averages behind the codebook: how often each code is chosen, and the sum of what chose it."""
+    """Moving averages behind the codebook: how often each code is chosen, `counts` [codes], and the sum of what chose
+    it, `sums` [codes, embed_dim]. No shapes in the types: abstract arrays and shardings stand here too."""
 
-    counts: Float[Array, "codes"]
-    sums: Float[Array, "codes embed_dim"]
+    counts: Array
+    sums: Array
 
 
 jax.tree_util.register_dataclass(CodeUse, data_fields=["counts", "sums"], meta_fields=[])
@@ -63,14 +68,19 @@ class VQGANTask:
     """A run of VQGAN training; batches are a pure function of (seed, step)."""
 
     def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
-        check_tables(tables, ("data", "model", "loss", "optimizer", "loop"))
-        self.config = build_section(VQGANConfig, tables, "model")
-        self.losses = build_section(LossConfig, tables, "loss")
-        self.optimizer = build_section(OptimizerConfig, tables, "optimizer")
-        self.loop = build_section(LoopConfig, tables, "loop")
+        self.sections = build_sections(
+            tables,
+            data=PictureData,
+            model=VQGANConfig,
+            loss=LossConfig,
+            optimizer=OptimizerConfig,
+            loop=LoopConfig,
+            mesh=MeshConfig,
+        )
+        self.config, self.losses = self.sections["model"], self.sections["loss"]
+        self.optimizer, self.loop, self.mesh = (self.sections[name] for name in ("optimizer", "loop", "mesh"))
         self.steps = self.optimizer.steps
-        data = build_section(PictureData, tables, "data")
-        self._pixels = read_set(Path(data.pictures), ("pixels",))["pixels"]
+        self._pixels = read_set(Path(self.sections["data"].pictures), ("pixels",))["pixels"]
         expected = (self.config.resolution, self.config.resolution, self.config.in_channels)
         if self._pixels.shape[1:] != expected:
             raise DataError(f"pictures of shape {self._pixels.shape[1:]}, the model reads {expected}")
@@ -79,24 +89,27 @@ class VQGANTask:
         params = vqgan.init(jax.random.key(self.loop.seed), self.config)
         codes, width = self.config.codebook_size, self.config.embed_dim
         use = CodeUse(jnp.zeros(codes), jnp.zeros((codes, width)))
-        return TrainState.fresh(params, build_optimizer(self.optimizer).init(params), use)
+        averaged = self.optimizer.ema_decay > 0
+        return TrainState.fresh(params, build_optimizer(self.optimizer).init(params), use, averaged=averaged)
 
-    def batch(self, step: int) -> UInt8[np.ndarray, "batch height width channels"]:
-        random = np.random.default_rng((self.loop.seed, step))
-        return self._pixels[random.integers(len(self._pixels), size=self.optimizer.batch_size)]
+    def batches(self, first_step: int) -> Iterator[Batch]:
+        for step in itertools.count(first_step):
+            random = np.random.default_rng((self.loop.seed, step))
+            chosen = random.integers(len(self._pixels), size=self.optimizer.batch_size)
+            yield SimpleNamespace(ids=[str(index) for index in chosen], arrays={"pixels": self._pixels[chosen]})
 
-    def train_step(self, state: TrainState, batch) -> tuple[TrainState, dict[str, Any]]:
-        return train_step(state, batch, self.config, self.losses, self.optimizer, self.loop.seed)
+    def train_step(self, state: TrainState, arrays) -> tuple[TrainState, dict[str, Any]]:
+        return train_step(state, arrays["pixels"], self.config, self.losses, self.optimizer, self.loop.seed)
 
     def sample(self, state: TrainState, path: Path) -> None:
         """Pictures above their reconstructions."""
         pixels = self._pixels[:_SHOWN]
-        redrawn = np.asarray(reconstruct(state.average, self.config, pixels))
+        redrawn = np.asarray(reconstruct(state.weights, self.config, pixels))
         shown = [Image.fromarray(array) for array in np.concatenate([pixels, redrawn])]
         save_png(compose_grid(shown, columns=len(pixels)), path)
 
     def export(self, state: TrainState, directory: Path) -> None:
-        save_vqgan(directory, self.config, state.average, overwrite=True)
+        save_vqgan(directory, self.config, state.weights, overwrite=True)
 
 
 @functools.partial(jax.jit, static_argnames="config")
@@ -106,7 +119,6 @@ def reconstruct(params: Params, config: VQGANConfig, pixels: UInt8[Array, "batch
     return jnp.round(jnp.clip(vqgan.decode(params, config, tokens), 0, 1) * 255).astype(jnp.uint8)
 
 
-@functools.partial(jax.jit, static_argnames=("config", "losses", "optimizer", "seed"), donate_argnames="state")
 def train_step(
     state: TrainState,
     batch: UInt8[Array, "batch height width channels"],
