@@ -7,10 +7,8 @@ Pixels are compared by absolute and squared difference, and their steps to neigh
 
 import dataclasses
 import functools
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -21,14 +19,15 @@ from PIL import Image
 from dalle_mini.arrays import Array, Params, UInt8
 from dalle_mini.checkpoints.store import save_vqgan
 from dalle_mini.config import VQGANConfig
-from dalle_mini.data.shards import read_set
+from dalle_mini.data.loader import Batch, Loader
+from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import DataError
 from dalle_mini.grid import compose_grid, save_png
 from dalle_mini.models import vqgan
-from dalle_mini.training.loop import Batch, LoopConfig
+from dalle_mini.training.loop import LoopConfig
 from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer, update_average
 from dalle_mini.training.runfile import build_sections
-from dalle_mini.training.sharding import MeshConfig
+from dalle_mini.training.sharding import MeshConfig, row_share
 from dalle_mini.training.state import TrainState
 
 _SHOWN = 16
@@ -80,10 +79,11 @@ class VQGANTask:
         self.config, self.losses = self.sections["model"], self.sections["loss"]
         self.optimizer, self.loop, self.mesh = (self.sections[name] for name in ("optimizer", "loop", "mesh"))
         self.steps = self.optimizer.steps
-        self._pixels = read_set(Path(self.sections["data"].pictures), ("pixels",))["pixels"]
-        expected = (self.config.resolution, self.config.resolution, self.config.in_channels)
-        if self._pixels.shape[1:] != expected:
-            raise DataError(f"pictures of shape {self._pixels.shape[1:]}, the model reads {expected}")
+        pictures = RecordSet.open(self.sections["data"].pictures, "pictures")
+        if pictures.manifest.resolution != self.config.resolution:
+            found, expected = pictures.manifest.resolution, self.config.resolution
+            raise DataError(f"pictures of the shape {(found, found)}, the model reads {(expected, expected)}")
+        self._pictures = pictures
 
     def init(self) -> TrainState:
         params = vqgan.init(jax.random.key(self.loop.seed), self.config)
@@ -93,17 +93,18 @@ class VQGANTask:
         return TrainState.fresh(params, build_optimizer(self.optimizer).init(params), use, averaged=averaged)
 
     def batches(self, first_step: int) -> Iterator[Batch]:
-        for step in itertools.count(first_step):
-            random = np.random.default_rng((self.loop.seed, step))
-            chosen = random.integers(len(self._pixels), size=self.optimizer.batch_size)
-            yield SimpleNamespace(ids=[str(index) for index in chosen], arrays={"pixels": self._pixels[chosen]})
+        return self._loader().iterate(first_step)
+
+    def _loader(self) -> Loader:
+        share = row_share(self.mesh)
+        return Loader(self._pictures, batch_size=self.optimizer.batch_size, seed=self.loop.seed, **share)
 
     def train_step(self, state: TrainState, arrays) -> tuple[TrainState, dict[str, Any]]:
         return train_step(state, arrays["pixels"], self.config, self.losses, self.optimizer, self.loop.seed)
 
     def sample(self, state: TrainState, path: Path) -> None:
         """Pictures above their reconstructions."""
-        pixels = self._pixels[:_SHOWN]
+        pixels = self._loader().at(0).arrays["pixels"][:_SHOWN]
         redrawn = np.asarray(reconstruct(state.weights, self.config, pixels))
         shown = [Image.fromarray(array) for array in np.concatenate([pixels, redrawn])]
         save_png(compose_grid(shown, columns=len(pixels)), path)
