@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dalle_mini.data.sheet import contact_sheet
 from dalle_mini.errors import DataError
 from recipes.world import captions
 from recipes.world.build import build
 from recipes.world.facts import Facts, draw_facts, hash_share, is_held_out
 from recipes.world.fetch import rasterize, sources
 from recipes.world.scenes import CELL, SIZE, Spot, arrange, compose, corner, draw_scene, picture
-from recipes.world.sheet import contact_sheet
 from recipes.world.world import HERE, load_world
 
 WORLD = load_world()
