@@ -1,7 +1,7 @@
 """From captioned pictures to tokens: what the transformer is trained on."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -15,7 +15,7 @@ from dalle_mini.config import VQGANConfig
 from dalle_mini.data.loader import Batch, read_in_order
 from dalle_mini.data.manifest import MANIFEST, Dropped, Manifest, Shard
 from dalle_mini.data.records import pack_tokens
-from dalle_mini.data.shards import RecordSet, RecordWriter
+from dalle_mini.data.shards import OnProgress, RecordSet, RecordWriter
 from dalle_mini.errors import DataError, PromptError
 from dalle_mini.models import vqgan
 from dalle_mini.text.tokenizer import FILES, Tokenizer
@@ -81,7 +81,7 @@ class Encoder:
 
 
 def encode_pictures(
-    pictures: RecordSet, out: Path, encoder: Encoder, *, on_progress: Callable[[float, int], None] | None = None
+    pictures: RecordSet, out: Path, encoder: Encoder, *, on_progress: OnProgress | None = None
 ) -> Manifest:
     """Write the token set of a picture set, or go on with it; `on_progress` gets the share and number of rows done.
 
@@ -108,9 +108,7 @@ def tokenizer_digest(directory: str | Path) -> str:
     return digest_files(path for name in FILES if (path := Path(directory) / name).exists())
 
 
-def _report(
-    batches: Iterator[Batch], done: int, total: int, on_progress: Callable[[float, int], None] | None
-) -> Iterator[Batch]:
+def _report(batches: Iterator[Batch], done: int, total: int, on_progress: OnProgress | None) -> Iterator[Batch]:
     for batch in batches:
         yield batch
         done += len(batch.ids)
