@@ -1,4 +1,4 @@
-"""Training steps of dalle-pytorch, told as one line of JSON; run by benchmarks/train_step.py in the peer's environment."""
+"""Training steps of dalle-pytorch as one line of JSON; benchmarks/train_step.py runs it in the peer's environment."""
 
 import json
 import resource

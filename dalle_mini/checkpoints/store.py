@@ -5,6 +5,7 @@ Loaded leaves are jax arrays, made one at a time from views of the file. Saved f
 layer, which its own code reads.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
 
@@ -67,13 +68,20 @@ def load_vqgan(directory: str | Path, *, dtype: str = "float32") -> tuple[VQGANC
 
 
 def save_transformer(
-    directory: str | Path, config: TransformerConfig, params: Params, **options: Unpack[SaveOptions]
+    directory: str | Path,
+    config: TransformerConfig,
+    params: Params,
+    *,
+    companions: Sequence[str | Path] = (),
+    **options: Unpack[SaveOptions],
 ) -> None:
     """Save a transformer as "safetensors" (the default), "msgpack-scanned" or "msgpack".
 
-    Its layers may be stacked. The options are those of `saving.save_model`.
+    Its layers may be stacked. The tokenizer and the drawing defaults in the folders `companions` go along. The options
+    are those of `saving.save_model`.
     """
-    save_model(TRANSFORMER, Path(directory), config, _on_host(params), **options)
+    beside = {name: content for folder in companions for name, content in _companions(Path(folder)).items()}
+    save_model(TRANSFORMER, Path(directory), config, _on_host(params), beside=beside, **options)
 
 
 def save_vqgan(directory: str | Path, config: VQGANConfig, params: Params, **options: Unpack[SaveOptions]) -> None:

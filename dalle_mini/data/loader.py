@@ -53,6 +53,13 @@ class Loader:
         return _read_ahead(self._batches[first_step:])
 
 
+def join_batches(batches: Sequence[Batch]) -> Batch:
+    """One batch of the rows of several, of the same kind, one behind the other."""
+    ids, captions = ([entry for batch in batches for entry in getattr(batch, name)] for name in ("ids", "captions"))
+    names = batches[0].arrays
+    return Batch(ids, captions, {name: np.concatenate([batch.arrays[name] for batch in batches]) for name in names})
+
+
 def read_in_order(record_set: RecordSet, first: int, last: int, batch_size: int) -> Iterator[Batch]:
     """The records from `first` to before `last` as they lie in the set, the last batch a shorter one."""
     return _read_ahead(grain.MapDataset.source(record_set)[first:last].batch(batch_size, batch_fn=_stack))

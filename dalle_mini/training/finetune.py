@@ -9,7 +9,7 @@ call go on where an earlier one was stopped; it goes when the model is kept.
 import dataclasses
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from dalle_mini.checkpoints.digests import model_digest
 from dalle_mini.checkpoints.releases import ResolvedRelease, available_releases, home, resolve
 from dalle_mini.checkpoints.staging import output_errors, write_whole
 from dalle_mini.checkpoints.store import convert, load_transformer, save_transformer
-from dalle_mini.data.build import build_pictures
+from dalle_mini.data.build import BuildConfig, build_pictures
 from dalle_mini.data.encode import Encoder, encode_pictures, tokenizer_digest
 from dalle_mini.data.manifest import Manifest
 from dalle_mini.data.records import pack_tokens
 from dalle_mini.data.shards import RecordSet, RecordWriter
+from dalle_mini.data.sources import open_source
 from dalle_mini.errors import ConfigError
 from dalle_mini.grid import compose_grid, save_png
 from dalle_mini.pipeline import DalleMini, load
@@ -34,6 +35,8 @@ SHEET = "before-after.png"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _REHEARSED = 128
+# Without guidance or filters: what is rehearsed has to be what the model itself would say.
+_AS_IT_IS = {"images": 9, "guidance_scale": 1.0, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
 _SHOWN = 3
 _LICENCES = ("NOTICE*", "LICEN[CS]E*", "*-2.0.txt")
 
@@ -48,7 +51,7 @@ class Finetuning:
     pictures: Path
     name: str
     base: str = "nano"
-    steps: int = 600
+    steps: int = 800
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -93,22 +96,19 @@ def finetune(order: Finetuning, show: Show) -> Kept:
 
 def _build(order: Finetuning, model: DalleMini, show: Show) -> RecordSet:
     out = order.work / "pictures"
-    build_pictures(
-        order.pictures,
-        out,
-        resolution=model.vqgan_config.resolution,
-        caption_from_names=True,
-        on_progress=lambda share, _: show("reading pictures", share),
+    # Pictures of one thing look alike: none is left out for that.
+    config = BuildConfig(
+        resolution=model.vqgan_config.resolution, min_side=8, caption_from_names=True, keep_duplicates=True
     )
+    source = open_source(order.pictures)
+    build_pictures(source, out, config, on_progress=lambda share, _: show("reading pictures", share))
     return RecordSet.open(out, "pictures")
 
 
 def _encode(order: Finetuning, base: ResolvedRelease, model: DalleMini, pictures: RecordSet, show: Show) -> RecordSet:
     out = order.work / "tokens"
     tokenizer = model.tokenizer
-    encoder = Encoder(
-        base.vqgan, base.tokenizer, max_text_length=tokenizer.max_length, normalize=tokenizer.normalize
-    )
+    encoder = Encoder(base.vqgan, base.tokenizer, max_text_length=tokenizer.max_length, normalize=tokenizer.normalize)
     encode_pictures(pictures, out, encoder, on_progress=lambda share, _: show("encoding pictures", share))
     return RecordSet.open(out, "tokens")
 
@@ -140,7 +140,7 @@ def _draw_rows(order: Finetuning, model: DalleMini, prompts: list[str], show: Sh
     text = model.tokenizer.encode(prompts).tokens
     for index, prompt in enumerate(prompts):
         show(f"rehearsing what {order.base} knows", index / len(prompts))
-        for number, image in enumerate(model.generate(prompt, images=9, seed=order.seed).tokens):
+        for number, image in enumerate(model.generate(prompt, seed=order.seed, **_AS_IT_IS).tokens):
             yield pack_tokens(id=f"{index}/{number}", caption=prompt, text=text[index], image=image)
 
 
@@ -183,16 +183,16 @@ def _keep(order: Finetuning, base: ResolvedRelease, before: DalleMini, prompts: 
     """Lay out the release in the folder of work and move it to where models are kept; the work goes."""
     release, target = order.work / "release", home() / "models" / order.name
     config, params = load_transformer(order.work / "run" / "model")
-    save_transformer(release, config, params, dtype="float16", companions=(base.tokenizer, base.transformer), overwrite=True)
+    companions = (base.tokenizer, base.transformer)
+    save_transformer(release, config, params, dtype="float16", companions=companions, overwrite=True)
     convert(base.vqgan, release / "vqgan", overwrite=True)
-    known = dict.fromkeys([*prompts[:_REHEARSED // 4], *_read_prompts(base)])
+    known = dict.fromkeys([*prompts[: _REHEARSED // 4], *_read_prompts(base)])
     write_whole(release / PROMPTS, "".join(f"{prompt}\n" for prompt in known).encode())
     write_whole(release / "MODEL_CARD.md", _write_card(order, base).encode())
-    for pattern in _LICENCES:
-        for path in base.transformer.glob(pattern):
-            write_whole(release / path.name, path.read_bytes())
+    for path in (path for pattern in _LICENCES for path in base.transformer.glob(pattern)):
+        write_whole(release / path.name, path.read_bytes())
     after = dataclasses.replace(before, name=order.name, config=config, params=params)
-    _draw_sheet(before, after, prompts[:_SHOWN], release / SHEET)
+    _draw_sheet((before, after), prompts[:_SHOWN], release / SHEET)
     with output_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         release.rename(target)
@@ -200,16 +200,18 @@ def _keep(order: Finetuning, base: ResolvedRelease, before: DalleMini, prompts: 
     return target
 
 
-def _draw_sheet(before: DalleMini, after: DalleMini, prompts: list[str], path: Path) -> None:
-    """A row for every prompt: three pictures by the release, three by the tuned model, of the same seeds."""
-    images = [image for prompt in prompts for model in (before, after) for image in model.generate(prompt, images=3, seed=0).images]
-    save_png(compose_grid(images, columns=6), path)
+def _draw_sheet(models: Sequence[DalleMini], prompts: list[str], path: Path) -> None:
+    """A row for every prompt: three pictures by each model, of the same seeds."""
+    drawn = [model.generate(prompt, images=3, seed=0).images for prompt in prompts for model in models]
+    save_png(compose_grid([image for images in drawn for image in images], columns=3 * len(models)), path)
 
 
 def _write_card(order: Finetuning, base: ResolvedRelease) -> str:
-    return (
-        f"# {order.name}\n\n{base.name}, trained further on pictures of {order.pictures.name!r} for {order.steps} steps "
-        f"(seed {order.seed}) by `dalle-mini finetune`.\n\nIts tokenizer and VQGAN, and the licences of both, are those of "
-        f"{base.name}. The pictures that it learned from are not in this folder: their licences are for whoever "
-        f"shares the model to observe. `{SHEET}` shows pictures of {base.name} on the left and of {order.name} on the right.\n"
-    )
+    return f"""# {order.name}
+
+{base.name}, trained further on the pictures in {order.pictures.name!r} for {order.steps} steps (seed {order.seed}) by
+`dalle-mini finetune`. In {SHEET}, the pictures on the left are by {base.name}, those on the right by {order.name}.
+
+Tokenizer and VQGAN are those of {base.name}, and so are the licences in this folder. The pictures that it learned from are
+not here; whoever shares the model minds their licences.
+"""

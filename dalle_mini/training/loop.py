@@ -79,6 +79,10 @@ class Task(Protocol):
 
     def init(self) -> TrainState: ...
 
+    def start(self, state: TrainState) -> TrainState:
+        """The fresh state as the run begins with it; tasks may put given weights in it, placed as those in there."""
+        return state
+
     def batches(self, first_step: int) -> Iterator[Batch]: ...
 
     def train_step(self, state: TrainState, arrays: dict[str, jax.Array]) -> tuple[TrainState, dict[str, Any]]: ...
@@ -147,7 +151,7 @@ def _begin(task: Task, mesh: Mesh, saves: Saves) -> TrainState:
     abstract = jax.eval_shape(task.init)
     shardings = shard_state(abstract, mesh)
     if saves.last_step is None:
-        return jax.jit(task.init, out_shardings=shardings)()
+        return task.start(jax.jit(task.init, out_shardings=shardings)())
     place = lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)  # noqa: E731
     return saves.restore(jax.tree.map(place, abstract, shardings))
 

@@ -17,35 +17,37 @@ import optax
 from PIL import Image
 
 from dalle_mini.arrays import Array, Float, Int32, Params
-from dalle_mini.checkpoints.layout import unstack_layers
+from dalle_mini.checkpoints.layout import stack_layers, unstack_layers
 from dalle_mini.checkpoints.staging import write_whole
-from dalle_mini.checkpoints.store import load_vqgan, save_transformer
+from dalle_mini.checkpoints.store import load_transformer, load_vqgan, save_transformer
 from dalle_mini.config import GenerationConfig, TransformerConfig
-from dalle_mini.data.loader import Batch, Loader
+from dalle_mini.data.loader import Batch, Loader, join_batches
 from dalle_mini.errors import ConfigError
 from dalle_mini.grid import compose_grid, save_png
 from dalle_mini.models import transformer
 from dalle_mini.pipeline import DalleMini, decode_pixels
 from dalle_mini.text.tokenizer import FILES, Tokenizer
-from dalle_mini.training.loop import LoopConfig
+from dalle_mini.training.loop import LoopConfig, Task
 from dalle_mini.training.optimizer import OptimizerConfig, accumulate_gradients, build_optimizer, update_average
 from dalle_mini.training.runfile import build_sections, require_choice, require_positive
 from dalle_mini.training.sharding import MeshConfig, row_share
 from dalle_mini.training.state import TrainState
-from dalle_mini.training.tokens import TokenData, open_tokens
+from dalle_mini.training.tokens import TokenData
 
 
 @dataclasses.dataclass(frozen=True)
 class LearningConfig:
-    """`blank_captions` is the share of captions left blank. `scan_layers` stacks the layers for shorter compiles;
-    `remat` computes a layer's insides again on the way back instead of keeping them. Parameters are float32 whatever
-    `dtype` products are computed in."""
+    """`blank_captions` is the share of captions left blank. `start_from` is the folder of a transformer of the same
+    sizes, whose weights the run begins with in place of random ones. `scan_layers` stacks the layers for shorter
+    compiles; `remat` computes a layer's insides again on the way back instead of keeping them. Parameters are float32
+    whatever `dtype` products are computed in."""
 
     blank_captions: float = 0.1
     dropout: float = 0.0
     scan_layers: bool = True
     remat: bool = True
     dtype: str = "float32"
+    start_from: str = ""
 
     def __post_init__(self) -> None:
         for name in ("blank_captions", "dropout"):
@@ -128,7 +130,7 @@ def train_step(
     return TrainState(state.step + 1, params, average, optimizer_state), metrics
 
 
-class TransformerTask:
+class TransformerTask(Task):
     """A run of transformer training; batches are a pure function of (seed, step)."""
 
     def __init__(self, tables: Mapping[str, dict[str, Any]]) -> None:
@@ -150,13 +152,36 @@ class TransformerTask:
         )
         self._tokenizer.encode(self._samples.prompts)
         self._empty = np.asarray(self._tokenizer.encode_empty(1).tokens)
-        self._set = open_tokens(self._data, self._config)
+        self._sets = self._data.open(self._config)
+
+    def start(self, state: TrainState) -> TrainState:
+        """The fresh state, with the weights of `start_from` where the run file names one."""
+        folder = self._learning.start_from
+        if not folder:
+            return state
+        config, params = load_transformer(folder)
+        if config != self._config:
+            raise ConfigError(
+                f"learning.start_from={folder!r} is of other sizes: {_differences(config, self._config)}",
+                hint="give [model] the sizes in its config.json",
+            )
+        params = stack_layers(params) if self._learning.scan_layers else params
+        placed = jax.tree.map(
+            lambda weight, fresh: jax.device_put(weight.astype(fresh.dtype), fresh.sharding), params, state.params
+        )
+        average = None if state.average is None else jax.tree.map(jnp.copy, placed)
+        return dataclasses.replace(state, params=placed, average=average)
 
     def batches(self, first_step: int) -> Iterator[Batch]:
         """This process's rows of the steps from `first_step` on: text and its mask, and image tokens."""
         share = row_share(self.mesh)
-        loader = Loader(self._set, batch_size=self._optimizer.batch_size, seed=self.loop.seed, **share)
-        for step, batch in enumerate(loader.iterate(first_step), start=first_step):
+        rows = self._data.divide(self._optimizer.batch_size)
+        loaders = [
+            Loader(record_set, batch_size=count, seed=self.loop.seed, **share)
+            for record_set, count in zip(self._sets, rows, strict=True)
+        ]
+        parts = zip(*(loader.iterate(first_step) for loader in loaders), strict=True)
+        for step, batch in enumerate(map(join_batches, parts), start=first_step):
             blank = np.random.default_rng((self.loop.seed, step)).random(self._optimizer.batch_size)
             mine = np.split(blank < self._learning.blank_captions, share["processes"])[share["process"]]
             text = np.where(mine[:, None], self._empty, batch.arrays["text"])
@@ -191,3 +216,10 @@ class TransformerTask:
         save_transformer(directory, self._config, state.weights, overwrite=True)
         for source in filter(Path.is_file, (Path(self._data.tokenizer) / name for name in FILES)):
             write_whole(directory / source.name, source.read_bytes())
+
+
+def _differences(found: TransformerConfig, wanted: TransformerConfig) -> str:
+    values, others = found.to_dict(), wanted.to_dict()
+    return ", ".join(
+        f"{name} {values[name]!r}, the run file has {others[name]!r}" for name in values if values[name] != others[name]
+    )
