@@ -263,11 +263,11 @@ def _place(source: str) -> str:
 
 
 def _write_shards(writer: RecordWriter, ledger: Ledger, records: Iterator[bytes], size: int) -> None:
-    number = len(ledger.shards())
-    while (first := next(records, None)) is not None:
-        rest = itertools.islice(records, size - 1)
-        ledger.commit(writer.write(number, itertools.chain([first], rest)))
-        number += 1
+    for number in itertools.count(len(ledger.shards())):
+        shard = writer.write(number, itertools.islice(records, size))
+        if shard is None:
+            return
+        ledger.commit(shard)
 
 
 def _finish(writer: RecordWriter, ledger: Ledger, source: Source) -> Manifest:

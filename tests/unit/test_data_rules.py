@@ -22,9 +22,8 @@ def encode(image: Image.Image, form: str = "PNG", **options) -> bytes:
     return buffer.getvalue()
 
 
-def read(data: bytes, resolution: int = 16, **limits) -> Image.Image:
-    usual = {"min_side": 8, "max_aspect": 3.0, "max_pixels": 10**6}
-    return read_square(data, resolution, **(usual | limits))
+def read(data: bytes, resolution: int = 16) -> Image.Image:
+    return read_square(data, resolution, min_side=8, max_aspect=3.0, max_pixels=10**6)
 
 
 def reason(function, *arguments, **options) -> str:

@@ -6,6 +6,7 @@ import os
 import sys
 import tarfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from PIL import Image
@@ -150,7 +151,10 @@ def test_cells_that_are_no_paths_are_dropped(tmp_path: Path) -> None:
             item.picture()
 
 
-def make_tar(path: Path, members: dict[str, bytes], mode: str = "w") -> Path:
+Mode = Literal["w", "w:gz", "w:xz"]
+
+
+def make_tar(path: Path, members: dict[str, bytes], mode: Mode = "w") -> Path:
     with tarfile.open(path, mode) as archive:
         for name, content in members.items():
             member = tarfile.TarInfo(name)
@@ -174,7 +178,7 @@ MEMBERS = {
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
-def test_archives_are_read_and_never_extracted(tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_archives_are_read_and_never_extracted(tmp_path: Path, mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
     path = make_tar(tmp_path / f"a.tar{mode[1:].replace(':', '.')}", MEMBERS, mode)
     monkeypatch.chdir(tmp_path)
     items = read(path)
