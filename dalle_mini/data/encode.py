@@ -25,7 +25,6 @@ SHARD = 8192
 UNREADABLE = "unreadable caption"
 
 _PIXELS_AT_ONCE = 2**19
-_EXAMPLES = 5
 
 
 class Encoder:
@@ -91,21 +90,28 @@ def encode_pictures(
     if finished := writer.begin():
         return finished
     shards: list[Shard] = []
-    for number, first in enumerate(range(0, len(pictures), SHARD)):
-        last = min(first + SHARD, len(pictures))
-        batches = _report(read_in_order(pictures, first, last, encoder.batch_size), first, len(pictures), on_progress)
-        shard = writer.find(number) or writer.write(number, (row for batch in batches for row in encoder.encode(batch)))
-        shards += [shard] * (shard.count > 0)
-    kept, made = sum(shard.count for shard in shards), pictures.manifest
-    if not kept:
-        raise DataError(f"{pictures.directory}: no caption can be read", hint="look at it with dalle-mini data inspect")
-    unreadable = {UNREADABLE: Dropped(len(pictures) - kept)} if kept < len(pictures) else {}
-    return writer.finish(shards, licences=made.licences, sources=made.sources, dropped=unreadable, named=made.named)
+    with writer.forget_if_empty():
+        for number, first in enumerate(range(0, len(pictures), SHARD)):
+            last = min(first + SHARD, len(pictures))
+            batches = read_in_order(pictures, first, last, encoder.batch_size)
+            rows = _encode(_report(batches, first, len(pictures), on_progress), encoder)
+            if shard := writer.find(number) or writer.write(number, rows):
+                shards.append(shard)
+        if not shards:
+            hint = "see its captions with dalle-mini data inspect"
+            raise DataError(f"{pictures.directory}: no caption can be read", hint=hint)
+    made, lost = pictures.manifest, len(pictures) - sum(shard.count for shard in shards)
+    dropped = {UNREADABLE: Dropped(lost)} if lost else {}
+    return writer.finish(shards, licences=made.licences, sources=made.sources, dropped=dropped, named=made.named)
 
 
 def tokenizer_digest(directory: str | Path) -> str:
     """One SHA-256 of a tokenizer's files, and of nothing else in its folder."""
     return digest_files(path for name in FILES if (path := Path(directory) / name).exists())
+
+
+def _encode(batches: Iterator[Batch], encoder: Encoder) -> Iterator[bytes]:
+    return (row for batch in batches for row in encoder.encode(batch))
 
 
 def _report(batches: Iterator[Batch], done: int, total: int, on_progress: OnProgress | None) -> Iterator[Batch]:

@@ -124,13 +124,15 @@ class RecordWriter:
         count = reader.num_records() if reader.ok() else 0
         return _describe(path, path.name, count) if count else None
 
-    def write(self, number: int, records: Iterable[bytes]) -> Shard:
-        """Write one shard, whole or not at all; OutputError if it can't be."""
+    def write(self, number: int, records: Iterable[bytes]) -> Shard | None:
+        """Write one shard, whole or not at all, and none of no records; OutputError if it can't be."""
         path = self._path(number)
         partial = path.with_name(f".{path.name}.partial")
         try:
             with output_errors(path):
                 count = _write_records(partial, records, _WRITING[self.plan.kind])
+                if not count:
+                    return None
                 shard = _describe(partial, path.name, count)
                 partial.replace(path)
         finally:

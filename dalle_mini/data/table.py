@@ -71,7 +71,9 @@ def _find_column(path: Path, names: list[str], what: str, given: str | None, usu
     found = next((name for name in wanted if name in names), None)
     if found is None:
         shown = given or " or ".join(usual)
-        hint = f"{suggest(wanted[0], names)}; --{what}-column names the right one"
+        hints = [suggest(name, names) for name in wanted]
+        nearest = next((hint for hint in hints if hint.startswith("did you mean")), hints[0])
+        hint = f"{nearest}; --{what}-column names the right one"
         raise DataError(f"{path} has no column {shown} for the {what}", hint=hint)
     return found
 
@@ -97,9 +99,9 @@ def _read_csv(path: Path) -> Rows:
         rows = csv.DictReader(text, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
         try:
             for row in rows:
-                yield rows.line_num, _share(file, path), {name: row[name] for name in row if name is not None}
+                yield rows.reader.line_num, _share(file, path), {name: row[name] for name in row if name is not None}
         except csv.Error as error:
-            raise _broken(path, rows.line_num, str(error)) from error
+            raise _broken(path, rows.reader.line_num, str(error)) from error
 
 
 def _read_json_lines(path: Path) -> Rows:

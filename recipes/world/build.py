@@ -51,7 +51,9 @@ def write_shard(job: Job) -> tuple[Job, Shard]:
     found = job.writer.find(job.number)
     if found and found.count == job.count:
         return job, found
-    return job, job.writer.write(job.number, draw_records(job))
+    made = job.writer.write(job.number, draw_records(job))
+    assert made is not None  # a job has scenes
+    return job, made
 
 
 def draw_records(job: Job) -> Iterator[bytes]:
