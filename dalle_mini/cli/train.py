@@ -9,6 +9,7 @@ from dalle_mini.cli.parser import Options, add_command, add_group
 from dalle_mini.errors import ConfigError
 
 _TASKS = {
+    "features": ("dalle_mini.training.features", "FeaturesTask"),
     "vqgan": ("dalle_mini.training.vqgan", "VQGANTask"),
     "transformer": ("dalle_mini.training.transformer", "TransformerTask"),
 }

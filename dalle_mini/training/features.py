@@ -1,0 +1,188 @@
+"""Training the perceptual network: which frequent words does a picture's caption contain?
+
+Words of captions are enough to learn features from (Joulin et al. 2016, arXiv 1511.02251): as there, one softmax over
+all words is asked for an even share to each word of the caption. Any captioned set will do; no pretrained network is
+needed. Its features are what a VQGAN's perceptual term compares.
+"""
+
+import collections
+import dataclasses
+import functools
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from PIL import Image, ImageDraw
+
+from dalle_mini.arrays import Array, Bool, Float, Params, UInt8
+from dalle_mini.checkpoints.store import save_perceptual
+from dalle_mini.config import PerceptualConfig
+from dalle_mini.data.shards import read_set
+from dalle_mini.errors import ConfigError, DataError
+from dalle_mini.grid import compose_grid, enlarge, save_png
+from dalle_mini.models import perceptual
+from dalle_mini.training.augmentation import AugmentationConfig, augment
+from dalle_mini.training.loop import LoopConfig
+from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer, update_average
+from dalle_mini.training.runfile import build_section, check_tables
+from dalle_mini.training.state import TrainState
+
+_SHOWN, _GUESSES = 16, 3
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+@dataclasses.dataclass(frozen=True)
+class WordConfig:
+    """A word is learned if from `rarest` to `commonest` is the share of captions that contain it.
+
+    What is in nearly every caption ("a") says nothing of a picture, and what is in few can't be learned.
+    """
+
+    rarest: float = 0.001
+    commonest: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rarest < self.commonest <= 1:
+            raise ConfigError(
+                f"words.rarest={self.rarest!r} and words.commonest={self.commonest!r} must be shares in rising order"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptionedData:
+    pictures: str
+
+
+@dataclasses.dataclass(frozen=True)
+class FeaturesRun:
+    """Everything that a step is compiled for."""
+
+    model: PerceptualConfig
+    augmentation: AugmentationConfig
+    optimizer: OptimizerConfig
+    seed: int
+
+
+class FeaturesTask:
+    """A run of feature training; `model.num_words` of the run file is the most words to learn."""
+
+    def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
+        check_tables(tables, ("data", "model", "words", "augmentation", "optimizer", "loop"))
+        model = build_section(PerceptualConfig, tables, "model")
+        chosen = build_section(WordConfig, tables, "words")
+        augmentation = build_section(AugmentationConfig, tables, "augmentation")
+        optimizer = build_section(OptimizerConfig, tables, "optimizer")
+        self.loop = build_section(LoopConfig, tables, "loop")
+        self.steps = optimizer.steps
+        data = build_section(CaptionedData, tables, "data")
+        self._set = read_set(Path(data.pictures), ("pixels", "captions"))
+        self.words = choose_words(map(str, self._set["captions"]), chosen, most=model.num_words)
+        model = dataclasses.replace(model, num_words=len(self.words))
+        self.described = FeaturesRun(model, augmentation, optimizer, self.loop.seed)
+        side = min(self._set["pixels"].shape[1:3])
+        if side < model.smallest_resolution:
+            raise ConfigError(f"model.widths={model.widths!r} is too deep for pictures of {side} pixels")
+
+    def init(self) -> TrainState:
+        params = perceptual.init(jax.random.key(self.loop.seed), self.described.model)
+        return TrainState.fresh(params, build_optimizer(self.described.optimizer).init(params))
+
+    def batch(self, step: int) -> dict[str, np.ndarray]:
+        random = np.random.default_rng((self.loop.seed, step))
+        chosen = random.integers(len(self._set["pixels"]), size=self.described.optimizer.batch_size)
+        captions = [str(caption) for caption in self._set["captions"][chosen]]
+        return {"pixels": self._set["pixels"][chosen], "contains": mark_words(captions, self.words)}
+
+    def train_step(self, state: TrainState, batch) -> tuple[TrainState, dict[str, Any]]:
+        return train_step(state, batch, self.described)
+
+    def sample(self, state: TrainState, path: Path) -> None:
+        """Pictures, each above the words that fit it best."""
+        pixels = self._set["pixels"][:_SHOWN]
+        logits = guess_words(state.average, self.described.model, pixels)
+        best = np.argsort(-np.asarray(logits), axis=1)[:, :_GUESSES]
+        labels = [", ".join(self.words[index] for index in row) for row in best]
+        tiles = [_labelled(Image.fromarray(array), label) for array, label in zip(pixels, labels, strict=True)]
+        save_png(compose_grid(tiles), path)
+
+    def export(self, state: TrainState, directory: Path) -> None:
+        save_perceptual(directory, self.described.model, state.average, self.words, overwrite=True)
+
+
+def words_of(caption: str) -> set[str]:
+    """The words of a caption, in lower case; numbers are none."""
+    return set(_WORD.findall(caption.casefold()))
+
+
+def choose_words(captions: Iterable[str], config: WordConfig, *, most: int) -> tuple[str, ...]:
+    """At most `most` words within the bounds of `config`, the commonest first; DataError if there are fewer than two."""
+    counts, total = collections.Counter(), 0
+    for caption in captions:
+        counts.update(words_of(caption))
+        total += 1
+    low, high = config.rarest * total, config.commonest * total
+    fitting = sorted((-count, word) for word, count in counts.items() if low <= count <= high)
+    if len(fitting) < 2:
+        raise DataError(
+            f"of {len(counts)} words in {total} captions {len(fitting)} are frequent enough, and not too frequent",
+            hint="use more pictures, or set words.rarest and words.commonest wider apart",
+        )
+    return tuple(word for _, word in fitting[:most])
+
+
+def mark_words(captions: Sequence[str], words: Sequence[str]) -> Bool[np.ndarray, "batch words"]:
+    """Which of `words` each caption contains."""
+    found = [words_of(caption) for caption in captions]
+    return np.array([[word in present for word in words] for present in found])
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def guess_words(params: Params, config: PerceptualConfig, pixels: UInt8[Array, "batch height width 3"]):
+    """Logits of the words."""
+    return perceptual.word_logits(params, config, pixels.astype(jnp.float32) / 255)
+
+
+@functools.partial(jax.jit, static_argnames="run", donate_argnames="state")
+def train_step(state: TrainState, batch: dict[str, Array], run: FeaturesRun) -> tuple[TrainState, dict[str, Any]]:
+    """One update; `batch` holds pixels uint8[batch, height, width, 3] and contains bool[batch, words]."""
+    key = jax.random.fold_in(jax.random.key(run.seed), state.step)
+    pixels = augment(key, batch["pixels"].astype(jnp.float32) / 255, run.augmentation)
+
+    def loss(params: Params):
+        logits = perceptual.word_logits(params, run.model, pixels)
+        return word_loss(logits, batch["contains"]), logits
+
+    (value, logits), gradients = jax.value_and_grad(loss, has_aux=True)(state.params)
+    updates, optimizer = build_optimizer(run.optimizer).update(gradients, state.optimizer, state.params)
+    params = optax.apply_updates(state.params, updates)
+    average = update_average(state.average, params, state.step, run.optimizer.ema_decay)
+    metrics = {"loss": value, "found": words_found(logits, batch["contains"])}
+    return TrainState(state.step + 1, params, average, optimizer), metrics
+
+
+def word_loss(logits: Float[Array, "batch words"], contains: Bool[Array, "batch words"]) -> Float[Array, ""]:
+    """Nats a caption: the cross entropy against an even share to each of its words; captions without any count nothing."""
+    counts = contains.sum(1, keepdims=True)
+    shares = contains / jnp.maximum(counts, 1)
+    nats = -jnp.sum(shares * jax.nn.log_softmax(logits), axis=1)
+    return nats.sum() / jnp.maximum(jnp.sum(counts > 0), 1)
+
+
+def words_found(logits: Float[Array, "batch words"], contains: Bool[Array, "batch words"]) -> Float[Array, ""]:
+    """The share of the captions' words that are among as many best guesses as the caption has words."""
+    ranks = jnp.argsort(jnp.argsort(-logits, axis=1), axis=1)
+    found = contains & (ranks < contains.sum(1, keepdims=True))
+    return found.sum() / jnp.maximum(contains.sum(), 1)
+
+
+def _labelled(picture: Image.Image, label: str) -> Image.Image:
+    picture = enlarge(picture)
+    tile = Image.new("RGB", (picture.width, picture.height + 20), "white")
+    tile.paste(picture, (0, 0))
+    ImageDraw.Draw(tile).text((4, picture.height + 4), label, fill="black")
+    return tile
