@@ -1,4 +1,4 @@
-"""The discriminator of a VQGAN's training: a score for every patch (Isola et al. 2017, arXiv 1611.07004, section 3.2.2).
+"""What a VQGAN is trained against: a score for every patch (Isola et al. 2017, arXiv 1611.07004, section 3.2.2).
 
 As in Esser et al. 2021 (arXiv 2012.09841), but with group norms where they have batch norms, so that a picture's scores
 do not depend on the rest of its batch and there are no running statistics to keep.
@@ -24,10 +24,9 @@ class Discriminator(nn.Module):
         widths = [c.ch * min(2**level, 8) for level in range(c.num_layers + 1)]
         self.conv_in = _conv(c.ch, strides=(2, 2))
         # The last of these convolutions keeps the resolution.
-        strides = [2] * (c.num_layers - 1) + [1]
+        strides = [(2, 2)] * (c.num_layers - 1) + [(1, 1)]
         self.conv = [
-            _conv(width, strides=(stride, stride), use_bias=False)
-            for width, stride in zip(widths[1:], strides, strict=True)
+            _conv(width, strides=step, use_bias=False) for width, step in zip(widths[1:], strides, strict=True)
         ]
         self.norm = [nn.GroupNorm(c.norm_groups, epsilon=1e-5) for _ in strides]
         self.conv_out = _conv(1)

@@ -48,7 +48,10 @@ class PerceptualNetwork(nn.Module):
         return seen
 
     def __call__(self, pixels):
-        return self.head(self.features(pixels)[-1].mean((1, 2)))
+        seen = self.features(pixels)
+        # Means of every stage, so that each learns from the start; maxima of the last, for things of a few cells.
+        pooled = [stage.mean((1, 2)) for stage in seen] + [seen[-1].max((1, 2))]
+        return self.head(jnp.concatenate(pooled, axis=-1))
 
 
 def init(key: Key[Array, ""], config: PerceptualConfig) -> Params:

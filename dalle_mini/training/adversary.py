@@ -1,5 +1,6 @@
-"""The discriminator's part in training a VQGAN (Esser et al. 2021, arXiv 2012.09841, section 3.1): hinge losses, a weight
-that follows the gradients at the decoder's last layer, and a start after the pictures have taken shape.
+"""The discriminator's part in training a VQGAN (Esser et al. 2021, arXiv 2012.09841, section 3.1).
+
+Hinge losses, a weight that follows the gradients at the decoder's last layer, and a start after pictures took shape.
 """
 
 import dataclasses

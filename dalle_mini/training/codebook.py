@@ -14,10 +14,12 @@ from dalle_mini.config import VQGANConfig
 from dalle_mini.errors import ConfigError
 from dalle_mini.models import vqgan
 
+_NEVER = 2**30
+
 
 @dataclasses.dataclass(frozen=True)
 class CodebookConfig:
-    """`decay` is the rate of the codebook's averages, `dead_below` the share of an even use under which a code is moved.
+    """`decay` is the rate of the averages, `dead_below` the share of an even use under which a code is moved.
 
     The first `plain_steps` train an autoencoder without a codebook to start from. A code is in use if one of the last
     `window` steps chose it: that is only counted, and logged.
@@ -40,7 +42,7 @@ class CodebookConfig:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class CodeUse:
-    """How often each code is chosen and the sum of what chose it, as moving averages; and the steps since it last was."""
+    """How often each code is chosen and the sum of what chose it, as moving averages; and the steps since then."""
 
     counts: Float[Array, "codes"]
     sums: Float[Array, "codes embed_dim"]
@@ -49,7 +51,7 @@ class CodeUse:
     @classmethod
     def fresh(cls, config: VQGANConfig) -> "CodeUse":
         size = config.codebook_size
-        return cls(jnp.zeros(size), jnp.zeros((size, config.embed_dim)), jnp.zeros(size, jnp.int32))
+        return cls(jnp.zeros(size), jnp.zeros((size, config.embed_dim)), jnp.full(size, _NEVER, jnp.int32))
 
     @property
     def codebook(self) -> Float[Array, "codes embed_dim"]:

@@ -120,7 +120,7 @@ def words_of(caption: str) -> set[str]:
 
 
 def choose_words(captions: Iterable[str], config: WordConfig, *, most: int) -> tuple[str, ...]:
-    """At most `most` words within the bounds of `config`, the commonest first; DataError if there are fewer than two."""
+    """At most `most` words within the bounds of `config`, the commonest first; DataError if fewer than two are."""
     counts, total = collections.Counter(), 0
     for caption in captions:
         counts.update(words_of(caption))
@@ -166,7 +166,7 @@ def train_step(state: TrainState, batch: dict[str, Array], run: FeaturesRun) -> 
 
 
 def word_loss(logits: Float[Array, "batch words"], contains: Bool[Array, "batch words"]) -> Float[Array, ""]:
-    """Nats a caption: the cross entropy against an even share to each of its words; captions without any count nothing."""
+    """Nats a caption: the cross entropy against an even share to each of its words; those without any are left out."""
     counts = contains.sum(1, keepdims=True)
     shares = contains / jnp.maximum(counts, 1)
     nats = -jnp.sum(shares * jax.nn.log_softmax(logits), axis=1)

@@ -193,6 +193,8 @@ def train_step(
     codes, dead = follow_latents(key, state.extra.codes, cells, tokens.ravel(), run.codebook, plain)
     params = _with_codebook(params, codes.codebook)
     average = update_average(state.average, params, state.step, run.optimizer.ema_decay)
+    # A code that was moved has no past worth averaging.
+    average = _with_codebook(average, jnp.where(dead[:, None], codes.codebook, _codebook(average)))
     metrics |= {
         "loss": loss + run.losses.commitment_weight * commitment,
         "commitment": commitment,
@@ -249,6 +251,10 @@ def _contest(duel: Duel, adversary: Adversary, step, pixels, redrawn, slope, pul
     weight = duel.config.weight * adaptive_weight(last_layer(slope), last_layer(toward_real)) * started
     metrics = {"adversarial": loss, "adversarial_weight": weight, "discriminator_loss": own_loss}
     return weight * toward_real, adversary, metrics
+
+
+def _codebook(params: Params):
+    return params["quantize"]["embedding"]["embedding"]
 
 
 def _with_codebook(params: Params, codebook) -> Params:
