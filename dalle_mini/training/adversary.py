@@ -4,6 +4,7 @@ Hinge losses, a weight that follows the gradients at the decoder's last layer, a
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -12,9 +13,9 @@ import optax
 
 from dalle_mini.arrays import Array, Float, Key, Params
 from dalle_mini.config import DiscriminatorConfig
-from dalle_mini.errors import ConfigError
 from dalle_mini.models import discriminator
-from dalle_mini.training.optimizer import OptimizerConfig, learning_rate
+from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer
+from dalle_mini.training.runfile import require_not_negative, require_positive
 
 _LARGEST_WEIGHT = 1e4
 
@@ -34,11 +35,8 @@ class AdversaryConfig:
     beta2: float = 0.9
 
     def __post_init__(self) -> None:
-        for name in ("weight", "start_step"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"adversary.{name}={getattr(self, name)!r} must be 0 or more")
-        if not self.learning_rate > 0:
-            raise ConfigError(f"adversary.learning_rate={self.learning_rate!r} must be above 0")
+        require_not_negative(self, "adversary", "weight", "start_step")
+        require_positive(self, "adversary", "learning_rate")
 
 
 @jax.tree_util.register_dataclass
@@ -60,30 +58,50 @@ class Duel:
 
     @property
     def optimizer(self) -> optax.GradientTransformation:
-        own = dataclasses.replace(
-            self.schedule,
-            learning_rate=self.config.learning_rate,
-            steps=max(1, self.schedule.steps - self.config.start_step),
-        )
-        return optax.chain(
-            optax.clip_by_global_norm(own.clip_norm),
-            optax.adam(lambda step: learning_rate(own, step), b1=self.config.beta1, b2=self.config.beta2),
+        return build_optimizer(
+            dataclasses.replace(
+                self.schedule,
+                steps=max(1, self.schedule.steps - self.config.start_step),
+                learning_rate=self.config.learning_rate,
+                name="adamw",
+                beta1=self.config.beta1,
+                beta2=self.config.beta2,
+                weight_decay=0.0,
+            )
         )
 
     def begin(self, key: Key[Array, ""]) -> Adversary:
         params = discriminator.init(key, self.sizes)
         return Adversary(params, self.optimizer.init(params))
 
-    def judge(self, params: Params, redrawn: Float[Array, "batch height width 3"]):
+    def fight(self, adversary: Adversary, step, pixels, redrawn, slope, last_layer: Callable):
+        """The adversarial term's weighted gradient in the pixels, the adversary after its update, and metrics.
+
+        `slope` is the reconstruction's gradient in the pixels; `last_layer` brings such a gradient to the kernel of the
+        decoder's last layer. Before the start no score is computed.
+        """
+
+        def act():
+            return self._judge(adversary.params, redrawn), self._learn(adversary, pixels, redrawn)
+
+        def wait():
+            nothing = jnp.float32(0)
+            return (nothing, jnp.zeros_like(redrawn)), (adversary, nothing)
+
+        started = step >= self.config.start_step
+        (loss, toward_real), (adversary, own_loss) = jax.lax.cond(started, act, wait)
+        weight = self.config.weight * adaptive_weight(last_layer(slope), last_layer(toward_real)) * started
+        metrics = {"adversarial": loss, "adversarial_weight": weight, "discriminator_loss": own_loss}
+        return weight * toward_real, adversary, metrics
+
+    def _judge(self, params: Params, redrawn):
         """The generator's loss, and its gradient in the pixels."""
+        return jax.value_and_grad(
+            lambda pixels: generator_loss(discriminator.score_patches(params, self.sizes, pixels))
+        )(redrawn)
 
-        def loss(pixels):
-            return generator_loss(discriminator.score_patches(params, self.sizes, pixels))
-
-        return jax.value_and_grad(loss)(redrawn)
-
-    def learn(self, adversary: Adversary, pixels, redrawn) -> tuple[Adversary, Float[Array, ""]]:
-        """One update of the discriminator, and its loss before that."""
+    def _learn(self, adversary: Adversary, pixels, redrawn):
+        """The adversary after one update, and its loss before."""
 
         def loss(params: Params):
             return discriminator_loss(

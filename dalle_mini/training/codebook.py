@@ -42,11 +42,15 @@ class CodebookConfig:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class CodeUse:
-    """How often each code is chosen and the sum of what chose it, as moving averages; and the steps since then."""
+    """Moving averages of how often each code is chosen, `counts` [codes], and of the sum of what chose it, `sums`
+    [codes, embed_dim]; and the steps since it last was, `idle` [codes].
 
-    counts: Float[Array, "codes"]
-    sums: Float[Array, "codes embed_dim"]
-    idle: Int32[Array, "codes"]
+    No shapes in the types: abstract arrays and shardings stand here too.
+    """
+
+    counts: Array
+    sums: Array
+    idle: Array
 
     @classmethod
     def fresh(cls, config: VQGANConfig) -> "CodeUse":

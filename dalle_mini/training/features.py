@@ -9,7 +9,7 @@ import collections
 import dataclasses
 import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,16 @@ from PIL import Image, ImageDraw
 from dalle_mini.arrays import Array, Bool, Float, Params, UInt8
 from dalle_mini.checkpoints.store import save_perceptual
 from dalle_mini.config import PerceptualConfig
-from dalle_mini.data.shards import read_set
+from dalle_mini.data.loader import Loader, read_in_order
+from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import ConfigError, DataError
 from dalle_mini.grid import compose_grid, enlarge, save_png
 from dalle_mini.models import perceptual
 from dalle_mini.training.augmentation import AugmentationConfig, augment
-from dalle_mini.training.loop import LoopConfig
-from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer, update_average
-from dalle_mini.training.runfile import build_section, check_tables
+from dalle_mini.training.loop import Batch, LoopConfig
+from dalle_mini.training.optimizer import OptimizerConfig, accumulate_gradients, build_optimizer, update_average
+from dalle_mini.training.runfile import build_sections
+from dalle_mini.training.sharding import MeshConfig, row_share
 from dalle_mini.training.state import TrainState
 
 _SHOWN, _GUESSES = 16, 3
@@ -58,60 +60,74 @@ class CaptionedData:
     pictures: str
 
 
-@dataclasses.dataclass(frozen=True)
-class FeaturesRun:
-    """Everything that a step is compiled for."""
-
-    model: PerceptualConfig
-    augmentation: AugmentationConfig
-    optimizer: OptimizerConfig
-    seed: int
-
-
 class FeaturesTask:
     """A run of feature training; `model.num_words` of the run file is the most words to learn."""
 
     def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
-        check_tables(tables, ("data", "model", "words", "augmentation", "optimizer", "loop"))
-        model = build_section(PerceptualConfig, tables, "model")
-        chosen = build_section(WordConfig, tables, "words")
-        augmentation = build_section(AugmentationConfig, tables, "augmentation")
-        optimizer = build_section(OptimizerConfig, tables, "optimizer")
-        self.loop = build_section(LoopConfig, tables, "loop")
-        self.steps = optimizer.steps
-        data = build_section(CaptionedData, tables, "data")
-        self._set = read_set(Path(data.pictures), ("pixels", "captions"))
-        self.words = choose_words(map(str, self._set["captions"]), chosen, most=model.num_words)
-        model = dataclasses.replace(model, num_words=len(self.words))
-        self.described = FeaturesRun(model, augmentation, optimizer, self.loop.seed)
-        side = min(self._set["pixels"].shape[1:3])
-        if side < model.smallest_resolution:
-            raise ConfigError(f"model.widths={model.widths!r} is too deep for pictures of {side} pixels")
+        self.sections = build_sections(
+            tables,
+            data=CaptionedData,
+            model=PerceptualConfig,
+            words=WordConfig,
+            augmentation=AugmentationConfig,
+            optimizer=OptimizerConfig,
+            loop=LoopConfig,
+            mesh=MeshConfig,
+        )
+        self.optimizer, self.loop, self.mesh = (self.sections[name] for name in ("optimizer", "loop", "mesh"))
+        self.steps = self.optimizer.steps
+        model, self._augmentation = self.sections["model"], self.sections["augmentation"]
+        self._set = RecordSet.open(self.sections["data"].pictures, "pictures")
+        if self._set.manifest.resolution < model.smallest_resolution:
+            found = self._set.manifest.resolution
+            raise ConfigError(
+                f"model.widths={model.widths!r} needs pictures of {model.smallest_resolution} pixels, found {found}",
+                hint="give the network fewer stages",
+            )
+        captions = (fields["caption"] for fields in self._set.fields())
+        self.words = choose_words(captions, self.sections["words"], most=model.num_words)
+        self.config = dataclasses.replace(model, num_words=len(self.words))
 
     def init(self) -> TrainState:
-        params = perceptual.init(jax.random.key(self.loop.seed), self.described.model)
-        return TrainState.fresh(params, build_optimizer(self.described.optimizer).init(params))
+        params = perceptual.init(jax.random.key(self.loop.seed), self.config)
+        averaged = self.optimizer.ema_decay > 0
+        return TrainState.fresh(params, build_optimizer(self.optimizer).init(params), averaged=averaged)
 
-    def batch(self, step: int) -> dict[str, np.ndarray]:
-        random = np.random.default_rng((self.loop.seed, step))
-        chosen = random.integers(len(self._set["pixels"]), size=self.described.optimizer.batch_size)
-        captions = [str(caption) for caption in self._set["captions"][chosen]]
-        return {"pixels": self._set["pixels"][chosen], "contains": mark_words(captions, self.words)}
+    def batches(self, first_step: int) -> Iterator[Batch]:
+        share = row_share(self.mesh)
+        loader = Loader(self._set, batch_size=self.optimizer.batch_size, seed=self.loop.seed, **share)
+        for batch in loader.iterate(first_step):
+            contains = mark_words(batch.captions, self.words)
+            yield dataclasses.replace(batch, arrays={**batch.arrays, "contains": contains})
 
-    def train_step(self, state: TrainState, batch) -> tuple[TrainState, dict[str, Any]]:
-        return train_step(state, batch, self.described)
+    def train_step(self, state: TrainState, arrays) -> tuple[TrainState, dict[str, Any]]:
+        """One update; `arrays` has pixels uint8[batch, height, width, 3] and contains bool[batch, words]."""
+        key = jax.random.fold_in(jax.random.key(self.loop.seed), state.step)
+        pixels = augment(key, arrays["pixels"].astype(jnp.float32) / 255, self._augmentation)
+
+        def loss(params: Params, arrays, part):
+            logits = perceptual.word_logits(params, self.config, arrays["pixels"])
+            return word_loss(logits, arrays["contains"]), words_found(logits, arrays["contains"])
+
+        arrays = {"pixels": pixels, "contains": arrays["contains"]}
+        parts = self.optimizer.accumulate
+        (value, found), gradients = accumulate_gradients(loss, state.params, arrays, parts)
+        updates, optimizer = build_optimizer(self.optimizer).update(gradients, state.optimizer, state.params)
+        params = optax.apply_updates(state.params, updates)
+        average = update_average(state.average, params, state.step, self.optimizer.ema_decay)
+        return TrainState(state.step + 1, params, average, optimizer), {"loss": value, "found": found}
 
     def sample(self, state: TrainState, path: Path) -> None:
         """Pictures, each above the words that fit it best."""
-        pixels = self._set["pixels"][:_SHOWN]
-        logits = guess_words(state.average, self.described.model, pixels)
+        pixels = next(read_in_order(self._set, 0, _SHOWN, _SHOWN)).arrays["pixels"]
+        logits = guess_words(state.weights, self.config, pixels)
         best = np.argsort(-np.asarray(logits), axis=1)[:, :_GUESSES]
         labels = [", ".join(self.words[index] for index in row) for row in best]
         tiles = [_labelled(Image.fromarray(array), label) for array, label in zip(pixels, labels, strict=True)]
         save_png(compose_grid(tiles), path)
 
     def export(self, state: TrainState, directory: Path) -> None:
-        save_perceptual(directory, self.described.model, state.average, self.words, overwrite=True)
+        save_perceptual(directory, self.config, state.weights, self.words, overwrite=True)
 
 
 def words_of(caption: str) -> set[str]:
@@ -147,30 +163,11 @@ def guess_words(params: Params, config: PerceptualConfig, pixels: UInt8[Array, "
     return perceptual.word_logits(params, config, pixels.astype(jnp.float32) / 255)
 
 
-@functools.partial(jax.jit, static_argnames="run", donate_argnames="state")
-def train_step(state: TrainState, batch: dict[str, Array], run: FeaturesRun) -> tuple[TrainState, dict[str, Any]]:
-    """One update; `batch` holds pixels uint8[batch, height, width, 3] and contains bool[batch, words]."""
-    key = jax.random.fold_in(jax.random.key(run.seed), state.step)
-    pixels = augment(key, batch["pixels"].astype(jnp.float32) / 255, run.augmentation)
-
-    def loss(params: Params):
-        logits = perceptual.word_logits(params, run.model, pixels)
-        return word_loss(logits, batch["contains"]), logits
-
-    (value, logits), gradients = jax.value_and_grad(loss, has_aux=True)(state.params)
-    updates, optimizer = build_optimizer(run.optimizer).update(gradients, state.optimizer, state.params)
-    params = optax.apply_updates(state.params, updates)
-    average = update_average(state.average, params, state.step, run.optimizer.ema_decay)
-    metrics = {"loss": value, "found": words_found(logits, batch["contains"])}
-    return TrainState(state.step + 1, params, average, optimizer), metrics
-
-
 def word_loss(logits: Float[Array, "batch words"], contains: Bool[Array, "batch words"]) -> Float[Array, ""]:
-    """Nats a caption: the cross entropy against an even share to each of its words; those without any are left out."""
+    """Nats a caption: the cross entropy against an even share to each of its words; none has none."""
     counts = contains.sum(1, keepdims=True)
     shares = contains / jnp.maximum(counts, 1)
-    nats = -jnp.sum(shares * jax.nn.log_softmax(logits), axis=1)
-    return nats.sum() / jnp.maximum(jnp.sum(counts > 0), 1)
+    return -jnp.sum(shares * jax.nn.log_softmax(logits), axis=1).mean()
 
 
 def words_found(logits: Float[Array, "batch words"], contains: Bool[Array, "batch words"]) -> Float[Array, ""]:

@@ -4,7 +4,7 @@ The loss is the original's: the mean over all positions of the cross entropy ove
 """
 
 import dataclasses
-import functools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import optax
 from dalle_mini.arrays import Array, Float, Int32, Params
 from dalle_mini.checkpoints.layout import unstack_layers
 from dalle_mini.checkpoints.store import load_vqgan, save_transformer
-from dalle_mini.config import GenerationConfig, TransformerConfig, check_names
+from dalle_mini.config import GenerationConfig, TransformerConfig
 from dalle_mini.data.loader import Loader
 from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import ConfigError, DataError
@@ -23,9 +23,10 @@ from dalle_mini.grid import compose_grid, save_png
 from dalle_mini.models import transformer
 from dalle_mini.pipeline import DalleMini
 from dalle_mini.text.tokenizer import Tokenizer
-from dalle_mini.training.loop import LoopConfig
+from dalle_mini.training.loop import Batch, LoopConfig
 from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer, update_average
-from dalle_mini.training.runfile import build_section, check_tables
+from dalle_mini.training.runfile import build_sections
+from dalle_mini.training.sharding import MeshConfig, row_share
 from dalle_mini.training.state import TrainState
 
 
@@ -58,22 +59,27 @@ class TransformerTask:
     """A run of transformer training; batches are a pure function of (seed, step)."""
 
     def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
-        check_tables(tables, ("data", "model", "learning", "optimizer", "loop"))
-        self.config = TransformerConfig.from_dict(
-            check_names(TransformerConfig, tables.get("model", {}), "name in [model]")
+        self.sections = build_sections(
+            tables,
+            data=TokenData,
+            model=TransformerConfig,
+            learning=LearningConfig,
+            optimizer=OptimizerConfig,
+            loop=LoopConfig,
+            mesh=MeshConfig,
         )
-        self.learning = build_section(LearningConfig, tables, "learning")
-        self.optimizer = build_section(OptimizerConfig, tables, "optimizer")
-        self.loop = build_section(LoopConfig, tables, "loop")
+        self.config, self.learning, self.data = (self.sections[name] for name in ("model", "learning", "data"))
+        self.optimizer, self.loop, self.mesh = (self.sections[name] for name in ("optimizer", "loop", "mesh"))
         self.steps = self.optimizer.steps
-        self.data = build_section(TokenData, tables, "data")
         c = self.config
         self._tokenizer = Tokenizer.from_directory(
             Path(self.data.tokenizer), max_length=c.max_text_length, normalize=c.normalize_text
         )
         self._set = RecordSet.open(self.data.tokens, "tokens")
         self._check_set()
-        self._loader = Loader(self._set, batch_size=self.optimizer.batch_size, seed=self.loop.seed)
+        self._loader = Loader(
+            self._set, batch_size=self.optimizer.batch_size, seed=self.loop.seed, **row_share(self.mesh)
+        )
         self._empty = np.asarray(self._tokenizer.encode_empty(1).tokens)
 
     def _check_set(self) -> None:
@@ -90,17 +96,19 @@ class TransformerTask:
 
     def init(self) -> TrainState:
         params = transformer.init(jax.random.key(self.loop.seed), self.config, scan=self.learning.scan_layers)
-        return TrainState.fresh(params, build_optimizer(self.optimizer).init(params))
+        averaged = self.optimizer.ema_decay > 0
+        return TrainState.fresh(params, build_optimizer(self.optimizer).init(params), averaged=averaged)
 
-    def batch(self, step: int) -> dict[str, np.ndarray]:
-        arrays = self._loader.at(step).arrays
-        random = np.random.default_rng((self.loop.seed, step))
-        blank = random.random(len(arrays["text"])) < self.learning.blank_captions
-        return {**arrays, "text": np.where(blank[:, None], self._empty, arrays["text"])}
+    def batches(self, first_step: int) -> Iterator[Batch]:
+        for step, batch in enumerate(self._loader.iterate(first_step), start=first_step):
+            random = np.random.default_rng((self.loop.seed, step))
+            blank = random.random(len(batch.ids)) < self.learning.blank_captions
+            text = np.where(blank[:, None], self._empty, batch.arrays["text"])
+            yield dataclasses.replace(batch, arrays={**batch.arrays, "text": text})
 
-    def train_step(self, state: TrainState, batch) -> tuple[TrainState, dict[str, Any]]:
+    def train_step(self, state: TrainState, arrays) -> tuple[TrainState, dict[str, Any]]:
         pad = self._tokenizer.pad_id
-        return train_step(state, batch, self.config, self.learning, self.optimizer, self.loop.seed, pad)
+        return train_step(state, arrays, self.config, self.learning, self.optimizer, self.loop.seed, pad)
 
     def sample(self, state: TrainState, path: Path) -> None:
         """Three pictures of every prompt of the run file, a row a prompt."""
@@ -108,7 +116,7 @@ class TransformerTask:
         model = DalleMini(
             name="training",
             config=self.config,
-            params=self._unstacked(state.average),
+            params=self._unstacked(state.weights),
             vqgan_config=vqgan_config,
             vqgan_params=vqgan_params,
             tokenizer=self._tokenizer,
@@ -119,7 +127,7 @@ class TransformerTask:
             save_png(compose_grid([image for row in rows for image in row], columns=12), path)
 
     def export(self, state: TrainState, directory: Path) -> None:
-        save_transformer(directory, self.config, self._unstacked(state.average), overwrite=True)
+        save_transformer(directory, self.config, self._unstacked(state.weights), overwrite=True)
 
     def _unstacked(self, params: Params) -> Params:
         return unstack_layers(params) if self.learning.scan_layers else params
@@ -132,7 +140,6 @@ def cross_entropy(
     return optax.softmax_cross_entropy_with_integer_labels(logits, labels)
 
 
-@functools.partial(jax.jit, static_argnames=("config", "learning", "optimizer", "seed", "pad"), donate_argnames="state")
 def train_step(
     state: TrainState,
     batch: dict[str, Int32[Array, "batch _"]],

@@ -7,22 +7,25 @@ weight 0 is left out when the step is compiled.
 
 import dataclasses
 import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from PIL import Image
 
 from dalle_mini.arrays import Array, Float, Params, UInt8
 from dalle_mini.checkpoints.store import load_perceptual, save_vqgan
-from dalle_mini.config import DiscriminatorConfig, PerceptualConfig, VQGANConfig
-from dalle_mini.data.shards import read_set
+from dalle_mini.config import DiscriminatorConfig, VQGANConfig
+from dalle_mini.data.loader import Loader, read_in_order
+from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import ConfigError, DataError
 from dalle_mini.grid import compose_grid, save_png
 from dalle_mini.models import perceptual, vqgan
-from dalle_mini.training.adversary import Adversary, AdversaryConfig, Duel, adaptive_weight
+from dalle_mini.training.adversary import Adversary, AdversaryConfig, Duel
 from dalle_mini.training.codebook import (
     CodebookConfig,
     CodeUse,
@@ -32,10 +35,14 @@ from dalle_mini.training.codebook import (
     share_in_use,
     straight_through,
 )
-from dalle_mini.training.loop import LoopConfig
+from dalle_mini.training.loop import Batch, LoopConfig
 from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer, update_average
-from dalle_mini.training.runfile import build_section, check_tables
+from dalle_mini.training.runfile import build_sections, require_not_negative
+from dalle_mini.training.sharding import MeshConfig, row_share
 from dalle_mini.training.state import TrainState
+
+Distance = Callable[[Any, Any], Array]
+"""How unlike pictures are, one number a pair."""
 
 _SHOWN = 16
 
@@ -54,9 +61,7 @@ class LossConfig:
     commitment_weight: float = 0.25
 
     def __post_init__(self) -> None:
-        for name in ("squared_weight", "edge_weight", "perceptual_weight", "commitment_weight"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"losses.{name}={getattr(self, name)!r} must be 0 or more")
+        require_not_negative(self, "losses", "squared_weight", "edge_weight", "perceptual_weight", "commitment_weight")
         if self.perceptual_weight and not self.perceptual:
             raise ConfigError(
                 f"losses.perceptual_weight={self.perceptual_weight!r}, but losses.perceptual names no network",
@@ -69,23 +74,10 @@ class PictureData:
     pictures: str
 
 
-@dataclasses.dataclass(frozen=True)
-class VQGANRun:
-    """Everything that a step is compiled for; `features` and `duel` are None where their weights are 0."""
-
-    model: VQGANConfig
-    losses: LossConfig
-    codebook: CodebookConfig
-    optimizer: OptimizerConfig
-    seed: int
-    features: PerceptualConfig | None
-    duel: Duel | None
-
-
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Companions:
-    """What is trained beside the VQGAN."""
+    """What is trained beside the VQGAN; `adversary` is None where its weight is 0."""
 
     codes: CodeUse
     adversary: Adversary | None
@@ -95,60 +87,119 @@ class VQGANTask:
     """A run of VQGAN training; batches are a pure function of (seed, step)."""
 
     def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
-        check_tables(tables, ("data", "model", "losses", "codebook", "adversary", "discriminator", "optimizer", "loop"))
-        model = build_section(VQGANConfig, tables, "model")
-        losses = build_section(LossConfig, tables, "losses")
-        codebook = build_section(CodebookConfig, tables, "codebook")
-        adversary = build_section(AdversaryConfig, tables, "adversary")
-        sizes = build_section(DiscriminatorConfig, tables, "discriminator")
-        optimizer = build_section(OptimizerConfig, tables, "optimizer")
-        self.loop = build_section(LoopConfig, tables, "loop")
-        self.steps = optimizer.steps
-        data = build_section(PictureData, tables, "data")
-        duel = Duel(adversary, sizes, optimizer) if adversary.weight else None
-        if duel:
-            _check_resolution(model, "discriminator", sizes.smallest_resolution)
-        features, self._features = None, {}
-        if losses.perceptual_weight:
-            features, self._features = load_perceptual(losses.perceptual)
-            _check_resolution(model, "perceptual network", features.smallest_resolution)
-        self.described = VQGANRun(model, losses, codebook, optimizer, self.loop.seed, features, duel)
-        self._pixels = read_set(Path(data.pictures), ("pixels",))["pixels"]
-        expected = (model.resolution, model.resolution, model.in_channels)
-        if self._pixels.shape[1:] != expected:
-            raise DataError(f"pictures of shape {self._pixels.shape[1:]}, the model reads {expected}")
+        self.sections = build_sections(
+            tables,
+            data=PictureData,
+            model=VQGANConfig,
+            losses=LossConfig,
+            codebook=CodebookConfig,
+            adversary=AdversaryConfig,
+            discriminator=DiscriminatorConfig,
+            optimizer=OptimizerConfig,
+            loop=LoopConfig,
+            mesh=MeshConfig,
+        )
+        self.config, self.losses, self.codebook = (self.sections[name] for name in ("model", "losses", "codebook"))
+        self.optimizer, self.loop, self.mesh = (self.sections[name] for name in ("optimizer", "loop", "mesh"))
+        self.steps = self.optimizer.steps
+        if self.optimizer.accumulate != 1:
+            raise ConfigError(
+                f"optimizer.accumulate={self.optimizer.accumulate}: a VQGAN's batch is not divided",
+                hint="leave it at 1, and choose a smaller batch_size or more devices",
+            )
+        self._duel = self._read_duel()
+        self._distance = self._read_perceptual()
+        self._set = RecordSet.open(self.sections["data"].pictures, "pictures")
+        found, expected = self._set.manifest.resolution, self.config.resolution
+        if found != expected:
+            raise DataError(f"pictures of the shape {(found, found)}, the model reads {(expected, expected)}")
+
+    def _read_duel(self) -> Duel | None:
+        config, sizes = self.sections["adversary"], self.sections["discriminator"]
+        if not config.weight:
+            return None
+        self._check_resolution("discriminator", sizes.smallest_resolution)
+        return Duel(config, sizes, self.optimizer)
+
+    def _read_perceptual(self) -> Distance | None:
+        if not self.losses.perceptual_weight:
+            return None
+        config, params = load_perceptual(self.losses.perceptual)
+        self._check_resolution("perceptual network", config.smallest_resolution)
+        return functools.partial(perceptual.distance, jax.device_get(params), config)
+
+    def _check_resolution(self, name: str, smallest: int) -> None:
+        if self.config.resolution < smallest:
+            raise ConfigError(
+                f"model.resolution={self.config.resolution} is too small for the {name}, which needs {smallest}",
+                hint="give it fewer layers, or leave it out with weight 0",
+            )
 
     def init(self) -> TrainState:
-        run, key = self.described, jax.random.key(self.loop.seed)
-        params = vqgan.init(key, run.model)
-        adversary = run.duel.begin(jax.random.fold_in(key, 1)) if run.duel else None
-        optimizer = build_optimizer(run.optimizer).init(params)
-        return TrainState.fresh(params, optimizer, Companions(CodeUse.fresh(run.model), adversary))
+        key = jax.random.key(self.loop.seed)
+        params = vqgan.init(key, self.config)
+        adversary = self._duel.begin(jax.random.fold_in(key, 1)) if self._duel else None
+        extra = Companions(CodeUse.fresh(self.config), adversary)
+        averaged = self.optimizer.ema_decay > 0
+        return TrainState.fresh(params, build_optimizer(self.optimizer).init(params), extra, averaged=averaged)
 
-    def batch(self, step: int) -> UInt8[np.ndarray, "batch height width channels"]:
-        random = np.random.default_rng((self.loop.seed, step))
-        return self._pixels[random.integers(len(self._pixels), size=self.described.optimizer.batch_size)]
+    def batches(self, first_step: int) -> Iterator[Batch]:
+        share = row_share(self.mesh)
+        loader = Loader(self._set, batch_size=self.optimizer.batch_size, seed=self.loop.seed, **share)
+        return loader.iterate(first_step)
 
-    def train_step(self, state: TrainState, batch) -> tuple[TrainState, dict[str, Any]]:
-        return train_step(state, batch, self._features, self.described)
+    def train_step(self, state: TrainState, arrays) -> tuple[TrainState, dict[str, Any]]:
+        """One update of the VQGAN by its gradient, of the codebook by its averages, and of the discriminator."""
+        pixels = arrays["pixels"].astype(jnp.float32) / 255
+        plain = state.step < self.codebook.plain_steps
+
+        def redraw(params: Params):
+            latents = vqgan.encode_latents(params, self.config, pixels)
+            codes, tokens = quantize(params, self.config, latents)
+            seen = jnp.where(plain, latents, straight_through(latents, codes))
+            commitment = jnp.mean((latents - codes) ** 2)
+            return (vqgan.decode_latents(params, self.config, seen), commitment), (latents, tokens)
+
+        # The losses' gradients in the pixels come first: all that the VQGAN needs to know of them.
+        (redrawn, commitment), pull_back, (latents, tokens) = jax.vjp(redraw, state.params, has_aux=True)
+        compare = jax.value_and_grad(reconstruction_loss, has_aux=True)
+        (loss, metrics), slope = compare(redrawn, pixels, self.losses, self._distance)
+        adversary = state.extra.adversary
+        if self._duel:
+            last_layer = lambda slope: pull_back((slope, 0.0))[0]["decoder"]["conv_out"]["kernel"]  # noqa: E731
+            toward_real, adversary, contest = self._duel.fight(
+                adversary, state.step, pixels, redrawn, slope, last_layer
+            )
+            slope, metrics = slope + toward_real, metrics | contest
+        (gradients,) = pull_back((slope, self.losses.commitment_weight))
+        updates, optimizer = build_optimizer(self.optimizer).update(gradients, state.optimizer, state.params)
+        params = optax.apply_updates(state.params, updates)
+
+        key = jax.random.fold_in(jax.random.key(self.loop.seed), state.step)
+        cells = latents.reshape(-1, self.config.embed_dim)
+        codes, dead = follow_latents(key, state.extra.codes, cells, tokens.ravel(), self.codebook, plain)
+        params = _with_codebook(params, codes.codebook)
+        average = update_average(state.average, params, state.step, self.optimizer.ema_decay)
+        if average:  # a code that was moved has no past worth averaging
+            average = _with_codebook(average, jnp.where(dead[:, None], codes.codebook, _codebook(average)))
+        metrics |= {
+            "loss": loss + self.losses.commitment_weight * commitment,
+            "commitment": commitment,
+            "code_perplexity": perplexity(codes.counts),
+            "codes_in_use": share_in_use(codes, self.codebook.window),
+            "moved_codes": dead.sum(),
+        }
+        return TrainState(state.step + 1, params, average, optimizer, Companions(codes, adversary)), metrics
 
     def sample(self, state: TrainState, path: Path) -> None:
         """Pictures above their reconstructions."""
-        pixels = self._pixels[:_SHOWN]
-        redrawn = np.asarray(reconstruct(state.average, self.described.model, pixels))
+        pixels = next(read_in_order(self._set, 0, _SHOWN, _SHOWN)).arrays["pixels"]
+        redrawn = np.asarray(reconstruct(state.weights, self.config, pixels))
         shown = [Image.fromarray(array) for array in np.concatenate([pixels, redrawn])]
         save_png(compose_grid(shown, columns=len(pixels)), path)
 
     def export(self, state: TrainState, directory: Path) -> None:
-        save_vqgan(directory, self.described.model, state.average, overwrite=True)
-
-
-def _check_resolution(model: VQGANConfig, name: str, smallest: int) -> None:
-    if model.resolution < smallest:
-        raise ConfigError(
-            f"model.resolution={model.resolution} is too small for the {name}, which needs {smallest}",
-            hint="give it fewer layers, or leave it out with weight 0",
-        )
+        save_vqgan(directory, self.config, state.weights, overwrite=True)
 
 
 @functools.partial(jax.jit, static_argnames="config")
@@ -158,59 +209,11 @@ def reconstruct(params: Params, config: VQGANConfig, pixels: UInt8[Array, "batch
     return jnp.round(jnp.clip(vqgan.decode(params, config, tokens), 0, 1) * 255).astype(jnp.uint8)
 
 
-@functools.partial(jax.jit, static_argnames="run", donate_argnames="state")
-def train_step(
-    state: TrainState, batch: UInt8[Array, "batch height width channels"], features: Params, run: VQGANRun
-) -> tuple[TrainState, dict[str, Any]]:
-    """One update of the VQGAN by its gradient, of the codebook by its averages, and of the discriminator by its own.
-
-    `features` are the parameters of the perceptual network, or empty.
-    """
-    pixels = batch.astype(jnp.float32) / 255
-    plain = state.step < run.codebook.plain_steps
-
-    def redraw(params: Params):
-        latents = vqgan.encode_latents(params, run.model, pixels)
-        codes, tokens = quantize(params, run.model, latents)
-        seen = jnp.where(plain, latents, straight_through(latents, codes))
-        commitment = jnp.mean((latents - codes) ** 2)
-        return (vqgan.decode_latents(params, run.model, seen), commitment), (latents, tokens)
-
-    # The losses' gradients in the pixels come first: all that the decoder needs to know of them.
-    (redrawn, commitment), pull_back, (latents, tokens) = jax.vjp(redraw, state.params, has_aux=True)
-    compare = jax.value_and_grad(reconstruction_loss, has_aux=True)
-    (loss, metrics), slope = compare(redrawn, pixels, features, run.losses, run.features)
-    adversary = state.extra.adversary
-    if run.duel:
-        toward_real, adversary, contest = _contest(run.duel, adversary, state.step, pixels, redrawn, slope, pull_back)
-        slope, metrics = slope + toward_real, metrics | contest
-    (gradients,) = pull_back((slope, run.losses.commitment_weight))
-    updates, optimizer = build_optimizer(run.optimizer).update(gradients, state.optimizer, state.params)
-    params = jax.tree.map(jnp.add, state.params, updates)
-
-    key = jax.random.fold_in(jax.random.key(run.seed), state.step)
-    cells = latents.reshape(-1, run.model.embed_dim)
-    codes, dead = follow_latents(key, state.extra.codes, cells, tokens.ravel(), run.codebook, plain)
-    params = _with_codebook(params, codes.codebook)
-    average = update_average(state.average, params, state.step, run.optimizer.ema_decay)
-    # A code that was moved has no past worth averaging.
-    average = _with_codebook(average, jnp.where(dead[:, None], codes.codebook, _codebook(average)))
-    metrics |= {
-        "loss": loss + run.losses.commitment_weight * commitment,
-        "commitment": commitment,
-        "code_perplexity": perplexity(codes.counts),
-        "codes_in_use": share_in_use(codes, run.codebook.window),
-        "moved_codes": dead.sum(),
-    }
-    return TrainState(state.step + 1, params, average, optimizer, Companions(codes, adversary)), metrics
-
-
 def reconstruction_loss(
     redrawn: Float[Array, "batch height width channels"],
     pixels: Float[Array, "batch height width channels"],
-    features: Params,
     losses: LossConfig,
-    config: PerceptualConfig | None,
+    distance: Distance | None,
 ) -> tuple[Float[Array, ""], dict[str, Any]]:
     """How far `redrawn` is from `pixels`, by the weights of `losses`; and the terms as metrics."""
     apart = redrawn - pixels
@@ -218,8 +221,8 @@ def reconstruction_loss(
     total = jnp.abs(apart).mean() + losses.squared_weight * squared
     total += losses.edge_weight * _edge_difference(redrawn, pixels)
     metrics = {"psnr": -10 * jnp.log10(squared)}
-    if config:
-        metrics["perceptual"] = perceptual.distance(features, config, redrawn, pixels).mean()
+    if distance:
+        metrics["perceptual"] = distance(redrawn, pixels).mean()
         total += losses.perceptual_weight * metrics["perceptual"]
     return total, metrics
 
@@ -227,30 +230,6 @@ def reconstruction_loss(
 def _edge_difference(redrawn, pixels):
     """How much the steps between neighboring pixels differ, across and down."""
     return sum(jnp.abs(jnp.diff(redrawn, axis=axis) - jnp.diff(pixels, axis=axis)).mean() for axis in (1, 2))
-
-
-def _contest(duel: Duel, adversary: Adversary, step, pixels, redrawn, slope, pull_back):
-    """The adversarial term's weighted gradient in the pixels, the discriminator after its update, and metrics.
-
-    Before its start nothing of it is computed. Of the two pulls through the VQGAN only the last layer's part is used,
-    and so only that is compiled.
-    """
-
-    def last_layer(gradient):
-        return pull_back((gradient, 0.0))[0]["decoder"]["conv_out"]["kernel"]
-
-    def fight():
-        return duel.judge(adversary.params, redrawn), duel.learn(adversary, pixels, redrawn)
-
-    def wait():
-        nothing = jnp.float32(0)
-        return (nothing, jnp.zeros_like(redrawn)), (adversary, nothing)
-
-    started = step >= duel.config.start_step
-    (loss, toward_real), (adversary, own_loss) = jax.lax.cond(started, fight, wait)
-    weight = duel.config.weight * adaptive_weight(last_layer(slope), last_layer(toward_real)) * started
-    metrics = {"adversarial": loss, "adversarial_weight": weight, "discriminator_loss": own_loss}
-    return weight * toward_real, adversary, metrics
 
 
 def _codebook(params: Params):
