@@ -17,6 +17,7 @@ import jax.numpy as jnp
 
 from dalle_mini.arrays import Array, Bool, Float, Int32, Key, Params
 from dalle_mini.config import TransformerConfig
+from dalle_mini.models.placement import divide_rows
 
 _ACTIVATIONS: dict[str, Callable] = {
     "gelu": functools.partial(jax.nn.gelu, approximate=False),
@@ -180,7 +181,7 @@ class EncoderLayer(nn.Module):
 
     def __call__(self, hidden, mask):
         hidden = hidden + self.self_attention(hidden, mask)
-        return hidden + self.feed_forward(hidden), None
+        return divide_rows(hidden + self.feed_forward(hidden)), None
 
 
 class DecoderLayer(nn.Module):
@@ -199,7 +200,7 @@ class DecoderLayer(nn.Module):
     def __call__(self, hidden, mask, states, cross_mask):
         hidden = hidden + self.self_attention(hidden, mask)
         hidden = hidden + self.cross_attention(hidden, self.project_cross(states), cross_mask)
-        return hidden + self.feed_forward(hidden), None
+        return divide_rows(hidden + self.feed_forward(hidden)), None
 
     def step(self, hidden, cache: KeyValue, cross: KeyValue, cross_mask, position):
         attended, cache = self.self_attention.step(hidden, cache, position)
@@ -229,15 +230,19 @@ class Embedding(nn.Module):
         embedded = self.token_embedding[tokens]
         if self.config.scale_embedding:
             embedded = embedded * jnp.asarray(math.sqrt(self.config.d_model), embedded.dtype)
-        return self.drop(self.norm(embedded + positions))
+        return divide_rows(self.drop(self.norm(embedded + positions)))
 
 
-def _build_layers(layer: type[nn.Module], config: TransformerConfig, count: int, dropout: float, scan: bool):
+def _build_layers(
+    layer: type[nn.Module], config: TransformerConfig, count: int, dropout: float, scan: bool, remat: bool
+):
     """`count` layers one by one, or one scanned layer with stacked parameters (shorter compiles, for training)."""
+    if remat:
+        layer = nn.remat(layer, prevent_cse=not scan)
     if not scan:
         return [layer(config, dropout) for _ in range(count)]
     scanned = nn.scan(
-        nn.remat(layer),
+        layer,
         variable_axes={"params": 0},
         split_rngs={"params": True, "dropout": True},
         in_axes=nn.broadcast,
@@ -258,11 +263,12 @@ class Encoder(nn.Module):
     config: TransformerConfig
     dropout: float
     scan: bool
+    remat: bool
 
     def setup(self):
         c = self.config
         self.embedding = Embedding(c, c.encoder_vocab_size, c.max_text_length, self.dropout)
-        self.layers = _build_layers(EncoderLayer, c, c.encoder_layers, self.dropout, self.scan)
+        self.layers = _build_layers(EncoderLayer, c, c.encoder_layers, self.dropout, self.scan, self.remat)
         self.final_norm = _feeding_norm()
 
     def __call__(self, tokens, mask):
@@ -274,11 +280,12 @@ class Decoder(nn.Module):
     config: TransformerConfig
     dropout: float
     scan: bool
+    remat: bool
 
     def setup(self):
         c = self.config
         self.embedding = Embedding(c, c.decoder_vocab_size, c.image_length, self.dropout)
-        self.layers = _build_layers(DecoderLayer, c, c.decoder_layers, self.dropout, self.scan)
+        self.layers = _build_layers(DecoderLayer, c, c.decoder_layers, self.dropout, self.scan, self.remat)
         self.final_norm = _feeding_norm()
         self.head = Linear(c.d_model, c.decoder_vocab_size)
 
@@ -286,7 +293,7 @@ class Decoder(nn.Module):
         hidden = self.embedding(tokens)
         causal = jnp.tril(jnp.ones((tokens.shape[1], tokens.shape[1]), bool))[None, None]
         hidden = _run_layers(self.layers, hidden, causal, states, mask[:, None, None, :])
-        return self.head(self.final_norm(hidden)).astype(jnp.float32)
+        return divide_rows(self.head(self.final_norm(hidden)).astype(jnp.float32))
 
     def project_cross(self, states):
         return tuple(layer.project_cross(states) for layer in self.layers)
@@ -301,15 +308,17 @@ class Decoder(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Encoder and decoder; `scan` stacks the layers' parameters (training only), `dropout` needs a "dropout" stream."""
+    """Encoder and decoder. For training: `scan` stacks the layers' parameters, `remat` computes each layer's insides
+    again for its gradient instead of keeping them, `dropout` needs a "dropout" stream."""
 
     config: TransformerConfig
     dropout: float = 0.0
     scan: bool = False
+    remat: bool = False
 
     def setup(self):
-        self.encoder = Encoder(self.config, self.dropout, self.scan)
-        self.decoder = Decoder(self.config, self.dropout, self.scan)
+        self.encoder = Encoder(self.config, self.dropout, self.scan, self.remat)
+        self.decoder = Decoder(self.config, self.dropout, self.scan, self.remat)
 
     def __call__(self, text_tokens, text_mask, decoder_tokens):
         return self.decoder(decoder_tokens, self.encoder(text_tokens, text_mask), text_mask)

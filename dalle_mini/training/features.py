@@ -22,13 +22,13 @@ from PIL import Image, ImageDraw
 from dalle_mini.arrays import Array, Bool, Float, Params, UInt8
 from dalle_mini.checkpoints.store import save_perceptual
 from dalle_mini.config import PerceptualConfig
-from dalle_mini.data.loader import Loader, read_in_order
+from dalle_mini.data.loader import Batch, Loader, read_in_order
 from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import ConfigError, DataError
 from dalle_mini.grid import compose_grid, enlarge, save_png
 from dalle_mini.models import perceptual
 from dalle_mini.training.augmentation import AugmentationConfig, augment
-from dalle_mini.training.loop import Batch, LoopConfig
+from dalle_mini.training.loop import LoopConfig
 from dalle_mini.training.optimizer import OptimizerConfig, accumulate_gradients, build_optimizer, update_average
 from dalle_mini.training.runfile import build_sections
 from dalle_mini.training.sharding import MeshConfig, row_share

@@ -152,11 +152,15 @@ def _begin(task: Task, mesh: Mesh, saves: Saves) -> TrainState:
     return saves.restore(jax.tree.map(place, abstract, shardings))
 
 
-def compile_step(task: Task, mesh: Mesh, state: TrainState) -> Callable:
-    """The task's step as one program for the mesh, which keeps the state where it lies and reuses its memory."""
-    shardings = shard_state(state, mesh)
+def compile_step(train_step: Callable, mesh: Mesh, state: TrainState) -> Any:
+    """A task's step as one program for the mesh, which keeps the state where it lies and reuses its memory."""
+
+    def step(state: TrainState, arrays: dict[str, jax.Array]):
+        with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):  # for `models/placement.py`
+            return train_step(state, arrays)
+
     whole = NamedSharding(mesh, PartitionSpec())
-    return jax.jit(task.train_step, donate_argnums=0, out_shardings=(shardings, whole))
+    return jax.jit(step, donate_argnums=0, out_shardings=(shard_state(state, mesh), whole))
 
 
 @contextlib.contextmanager
@@ -187,7 +191,7 @@ class _Steps:
         self, state: TrainState, batches: Iterator[Batch], first: int, stopped: Callable[[int], bool]
     ) -> TrainState:
         """The state after the last step, or after the one at which the run was stopped; it is saved."""
-        loop, step_of = self._task.loop, compile_step(self._task, self._mesh, state)
+        loop, step_of = self._task.loop, compile_step(self._task.train_step, self._mesh, state)
         self._first, step, running = first, first, None
         while step < self._task.steps:
             batch = next(batches)

@@ -20,7 +20,7 @@ from PIL import Image
 from dalle_mini.arrays import Array, Float, Params, UInt8
 from dalle_mini.checkpoints.store import load_perceptual, save_vqgan
 from dalle_mini.config import DiscriminatorConfig, VQGANConfig
-from dalle_mini.data.loader import Loader, read_in_order
+from dalle_mini.data.loader import Batch, Loader, read_in_order
 from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import ConfigError, DataError
 from dalle_mini.grid import compose_grid, save_png
@@ -35,7 +35,7 @@ from dalle_mini.training.codebook import (
     share_in_use,
     straight_through,
 )
-from dalle_mini.training.loop import Batch, LoopConfig
+from dalle_mini.training.loop import LoopConfig
 from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer, update_average
 from dalle_mini.training.runfile import build_sections, require_not_negative
 from dalle_mini.training.sharding import MeshConfig, row_share

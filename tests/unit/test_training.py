@@ -55,7 +55,9 @@ TRANSFORMER_RUN = """
 tokens = "PLACE/tokens"
 tokenizer = "PLACE/tiny"
 vqgan = "PLACE/tiny/vqgan"
+[samples]
 prompts = ["a red car"]
+images = 2
 [model]
 encoder_vocab_size = 320
 image_vocab_size = 64
@@ -178,7 +180,7 @@ def test_a_run_of_another_shape_is_refused(place, tmp_path):
         (VQGANTask, VQGAN_RUN, 'data.pictures="nowhere"', DataError, "nowhere"),
         (VQGANTask, VQGAN_RUN, "optimizer.batch_size=0", ConfigError, "batch_size"),
         (TransformerTask, TRANSFORMER_RUN, "model.d_modle=4", ConfigError, "d_modle"),
-        (TransformerTask, TRANSFORMER_RUN, "model.image_length=64", DataError, "image tokens"),
+        (TransformerTask, TRANSFORMER_RUN, "model.image_length=64", DataError, "image length 16, the model's is 64"),
         (TransformerTask, TRANSFORMER_RUN, "learning.dropout=1.5", ConfigError, "dropout"),
     ],
 )
