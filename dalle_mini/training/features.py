@@ -9,7 +9,7 @@ import collections
 import dataclasses
 import functools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ class FeaturesTask:
     """A run of feature training; `model.num_words` of the run file is the most words to learn."""
 
     def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
-        self.sections = build_sections(
+        self.sections: Mapping[str, Any] = build_sections(
             tables,
             data=CaptionedData,
             model=PerceptualConfig,

@@ -7,7 +7,7 @@ weight 0 is left out when the step is compiled.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,7 @@ class VQGANTask:
     """A run of VQGAN training; batches are a pure function of (seed, step)."""
 
     def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
-        self.sections = build_sections(
+        self.sections: Mapping[str, Any] = build_sections(
             tables,
             data=PictureData,
             model=VQGANConfig,
