@@ -32,7 +32,7 @@ _PUBLISHED_SWITCHES: dict[str, Any] = {
 }
 _HARMLESS_SWITCHES = {"use_cache", "use_scan", "use_subln_init", "use_bfloat16", "use_return_dict"}
 ACTIVATIONS = ("gelu", "gelu_new")
-_REPEATS = {"encoder_layers", "decoder_layers", "num_res_blocks"}
+_REPEATS = {"encoder_layers", "decoder_layers", "num_res_blocks", "num_blocks", "num_layers"}
 _MOST_REPEATS, _MOST_LEVELS, _MOST = 100, 16, 2**24
 
 
@@ -182,6 +182,64 @@ class VQGANConfig:
 
     def to_dict(self) -> dict[str, Any]:
         return {"model_type": "vqgan", "num_resolutions": len(self.ch_mult), **dataclasses.asdict(self)}
+
+
+@dataclasses.dataclass(frozen=True)
+class PerceptualConfig:
+    """Sizes of the network by whose features pictures are compared.
+
+    A stage is `num_blocks` convolutions of one of `widths` channels and works at half the resolution of the one before.
+    `num_words` is how many words of captions it was trained to tell.
+    """
+
+    widths: tuple[int, ...] = (64, 128, 256, 512)
+    num_blocks: int = 2
+    num_words: int = 1024
+
+    def __post_init__(self) -> None:
+        if isinstance(self.widths, list):
+            object.__setattr__(self, "widths", tuple(self.widths))
+        _check_types(self, "perceptual config")
+        _check_sizes(self)
+        _require(1 <= len(self.widths) <= _MOST_LEVELS, "widths", self.widths, f"must be from 1 to {_MOST_LEVELS}")
+        _require(max(self.widths) <= _MOST, "widths", self.widths, f"must be at most {_MOST}")
+
+    @property
+    def smallest_resolution(self) -> int:
+        """Pixels along one side of a picture of which the last stage still sees one cell."""
+        return 2 ** (len(self.widths) - 1)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "PerceptualConfig":
+        """Read the contents of a perceptual network's `config.json`."""
+        fields = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in fields})
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"model_type": "perceptual", **dataclasses.asdict(self)}
+
+
+@dataclasses.dataclass(frozen=True)
+class DiscriminatorConfig:
+    """Sizes of the discriminator that a VQGAN is trained against; the defaults are those of its paper.
+
+    Each of `num_layers` convolutions halves the resolution and doubles the `ch` channels of the first, up to eightfold.
+    """
+
+    ch: int = 64
+    num_layers: int = 3
+    norm_groups: int = 32
+
+    def __post_init__(self) -> None:
+        _check_types(self, "discriminator config")
+        _check_sizes(self)
+        _require(self.num_layers <= _MOST_LEVELS, "num_layers", self.num_layers, f"must be at most {_MOST_LEVELS}")
+        _require(self.ch % self.norm_groups == 0, "ch", self.ch, f"must divide by norm_groups={self.norm_groups}")
+
+    @property
+    def smallest_resolution(self) -> int:
+        """Pixels along one side of a picture of which one patch can be judged."""
+        return 3 * 2**self.num_layers
 
 
 MAX_IMAGES = 64

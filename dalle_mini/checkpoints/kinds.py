@@ -1,4 +1,4 @@
-"""The two kinds of model that a folder may hold: how each is recognized, checked and written."""
+"""The kinds of model that a folder may hold: how each is recognized, checked and written."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from dalle_mini.arrays import Params
 from dalle_mini.checkpoints import layout
 from dalle_mini.checkpoints.config_file import CONFIG, read_config
 from dalle_mini.checkpoints.folder import read_tree
-from dalle_mini.config import TransformerConfig, VQGANConfig
+from dalle_mini.config import PerceptualConfig, TransformerConfig, VQGANConfig
 from dalle_mini.errors import CheckpointError, ConfigError
 
 
@@ -40,6 +40,11 @@ def _adopt_vqgan(tree: Params, config: VQGANConfig, source: object) -> Params:
     return params
 
 
+def _adopt_perceptual(tree: Params, config: PerceptualConfig, source: object) -> Params:
+    layout.check_tree(tree, layout.perceptual_shapes(config), source)
+    return tree
+
+
 TRANSFORMER = Kind(
     name="transformer",
     model_type="dallebart",
@@ -60,7 +65,15 @@ VQGAN = Kind(
     adopt=_adopt_vqgan,
     formats={"safetensors": lambda params: params, "msgpack": lambda params: params},
 )
-_KINDS = (TRANSFORMER, VQGAN)
+PERCEPTUAL = Kind(
+    name="perceptual network",
+    model_type="perceptual",
+    config=PerceptualConfig,
+    telling_fields=frozenset({"widths", "num_words"}),
+    adopt=_adopt_perceptual,
+    formats={"safetensors": lambda params: params},
+)
+_KINDS = (TRANSFORMER, VQGAN, PERCEPTUAL)
 
 
 def kind_of(values: Mapping[str, Any], source: object) -> Kind:
@@ -70,7 +83,7 @@ def kind_of(values: Mapping[str, Any], source: object) -> Kind:
         if named == kind.model_type or (not named and kind.telling_fields <= values.keys()):
             return kind
     what = f"describes a {named!r}" if named else "describes no known model"
-    raise CheckpointError(f"{source} {what}", hint="expected model_type 'dallebart' or a VQGAN's sizes")
+    raise CheckpointError(f"{source} {what}", hint="expected model_type 'dallebart', 'perceptual' or a VQGAN's sizes")
 
 
 def read_kind(directory: str | Path) -> tuple[Kind, Any]:

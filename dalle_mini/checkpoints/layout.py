@@ -15,9 +15,9 @@ import numpy as np
 
 from dalle_mini.arrays import Params
 from dalle_mini.checkpoints.names import INDEX, flax_name, layered_sides, our_name, published_name
-from dalle_mini.config import TransformerConfig, VQGANConfig
+from dalle_mini.config import PerceptualConfig, TransformerConfig, VQGANConfig
 from dalle_mini.errors import CheckpointError
-from dalle_mini.models import transformer, vqgan
+from dalle_mini.models import perceptual, transformer, vqgan
 
 Shapes = dict[str, tuple[int, ...]]
 """Shapes of leaves by path, joined by "/"."""
@@ -140,6 +140,11 @@ def vqgan_shapes(config: VQGANConfig) -> Shapes:
     return dict(_vqgan_shapes(config))
 
 
+def perceptual_shapes(config: PerceptualConfig) -> Shapes:
+    """Every parameter's shape by its path; nothing is allocated."""
+    return dict(_perceptual_shapes(config))
+
+
 def check_tree(tree: Params, expected: Shapes, source: object) -> None:
     """Refuse a tree that is not exactly the float arrays of `expected`; the error lists it all."""
     found = flatten(tree)
@@ -215,6 +220,11 @@ def _stacked_shapes(config: TransformerConfig) -> Shapes:
 @functools.cache
 def _vqgan_shapes(config: VQGANConfig) -> Shapes:
     return _shapes(jax.eval_shape(lambda: vqgan.init(jax.random.key(0), config)))
+
+
+@functools.cache
+def _perceptual_shapes(config: PerceptualConfig) -> Shapes:
+    return _shapes(jax.eval_shape(lambda: perceptual.init(jax.random.key(0), config)))
 
 
 def _split_shapes(stacked: Shapes, sides: set[str]) -> Shapes:

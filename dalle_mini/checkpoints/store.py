@@ -1,10 +1,11 @@
-"""Loading and saving a transformer or a VQGAN: the border between a folder and `Params`.
+"""Loading and saving a transformer, a VQGAN or a perceptual network: the border between a folder and `Params`.
 
 Loaded leaves are jax arrays, made one at a time from views of the file. Saved folders are ours
 (safetensors with our names, digests beside them) or the original's msgpack, stacked or layer by
 layer, which its own code reads.
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
@@ -19,25 +20,28 @@ from dalle_mini.checkpoints.config_file import read_config
 from dalle_mini.checkpoints.digests import verify
 from dalle_mini.checkpoints.folder import read_tree
 from dalle_mini.checkpoints.inspection import Inspection, inspect
-from dalle_mini.checkpoints.kinds import TRANSFORMER, VQGAN, open_model, read_kind
+from dalle_mini.checkpoints.kinds import PERCEPTUAL, TRANSFORMER, VQGAN, open_model, read_kind
 from dalle_mini.checkpoints.leaf import cast, float_dtype
 from dalle_mini.checkpoints.saving import SaveOptions, save_model
-from dalle_mini.config import TransformerConfig, VQGANConfig
+from dalle_mini.config import PerceptualConfig, TransformerConfig, VQGANConfig
 from dalle_mini.errors import CheckpointError, OutputError
 
 __all__ = [
     "Inspection",
     "convert",
     "inspect",
+    "load_perceptual",
     "load_transformer",
     "load_vqgan",
     "read_config",
     "read_tree",
+    "save_perceptual",
     "save_transformer",
     "save_vqgan",
     "verify",
 ]
 
+WORDS = "words.json"
 _COMPANIONS = (
     "generation.json",
     "tokenizer.json",
@@ -47,6 +51,7 @@ _COMPANIONS = (
     "special_tokens_map.json",
     "added_tokens.json",
     "enwiki-words-frequency.txt",
+    WORDS,
 )
 
 # Quirk: the original adds tokens and positions in the dtype of the file, whatever it computes in.
@@ -65,6 +70,12 @@ def load_vqgan(directory: str | Path, *, dtype: str = "float32") -> tuple[VQGANC
     wanted = float_dtype(dtype)
     config, params = open_model(directory, VQGAN)
     return config, _to_device(params, wanted)
+
+
+def load_perceptual(directory: str | Path) -> tuple[PerceptualConfig, Params]:
+    """A folder's perceptual network, in float32."""
+    config, params = open_model(directory, PERCEPTUAL)
+    return config, _to_device(params, float_dtype("float32"))
 
 
 def save_transformer(
@@ -87,6 +98,18 @@ def save_transformer(
 def save_vqgan(directory: str | Path, config: VQGANConfig, params: Params, **options: Unpack[SaveOptions]) -> None:
     """Save a VQGAN as "safetensors" (the default) or "msgpack"; options as in `save_model`."""
     save_model(VQGAN, Path(directory), config, _on_host(params), **options)
+
+
+def save_perceptual(
+    directory: str | Path,
+    config: PerceptualConfig,
+    params: Params,
+    words: Sequence[str],
+    **options: Unpack[SaveOptions],
+) -> None:
+    """Save a perceptual network, and beside it in words.json what each of its logits stands for."""
+    listed = {WORDS: (json.dumps(list(words), ensure_ascii=False, indent=0) + "\n").encode()}
+    save_model(PERCEPTUAL, Path(directory), config, _on_host(params), beside=listed, **options)
 
 
 def convert(source: str | Path, target: str | Path, **options: Unpack[SaveOptions]) -> None:

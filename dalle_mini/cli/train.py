@@ -15,6 +15,7 @@ from dalle_mini.cli.sizes import format_bytes
 from dalle_mini.errors import ConfigError
 
 _TASKS = {
+    "features": ("dalle_mini.training.features", "FeaturesTask"),
     "vqgan": ("dalle_mini.training.vqgan", "VQGANTask"),
     "transformer": ("dalle_mini.training.transformer", "TransformerTask"),
 }

@@ -33,7 +33,7 @@ RULES: tuple[tuple[str, PartitionSpec], ...] = (
     (r"(token|position)_embedding$", PartitionSpec(("model", "fsdp"), None)),
     (r"out/kernel$", PartitionSpec("fsdp", "model")),
     (r"quantize/embedding/embedding$", _WHOLE),
-    (r"^extra/(counts|sums)$", _WHOLE),  # the codebook's averages
+    (r"^extra/codes/(counts|sums|idle)$", _WHOLE),  # the codebook's averages
     (r"kernel$", PartitionSpec("fsdp")),
 )
 """(what a leaf's path matches, how its last axes are divided): the first match decides.

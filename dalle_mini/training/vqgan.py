@@ -1,49 +1,72 @@
-"""Training a VQGAN: reconstruction, commitment, and a codebook that follows its latents (van den Oord et al. 2017,
-arXiv 1711.00937, appendix A.1: moving averages instead of a codebook loss).
+"""Training a VQGAN (Esser et al. 2021, arXiv 2012.09841): reconstruction, a perceptual and an adversarial term, and
+commitment to a codebook that follows its latents.
 
-Codes that nothing chooses for a while are put where latents are (Dhariwal et al. 2020, arXiv 2005.00341, section 3.1).
-Pixels are compared by absolute and squared difference, and their steps to neighbors too, lest edges blur.
+Pixels are compared by absolute and squared difference, and their steps to neighbors too, lest edges blur. A term of
+weight 0 is left out when the step is compiled.
 """
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from PIL import Image
 
-from dalle_mini.arrays import Array, Params, UInt8
-from dalle_mini.checkpoints.store import save_vqgan
-from dalle_mini.config import VQGANConfig
-from dalle_mini.data.loader import Batch, Loader
+from dalle_mini.arrays import Array, Float, Params, UInt8
+from dalle_mini.checkpoints.store import load_perceptual, save_vqgan
+from dalle_mini.config import DiscriminatorConfig, VQGANConfig
+from dalle_mini.data.loader import Batch, Loader, read_in_order
 from dalle_mini.data.shards import RecordSet
-from dalle_mini.errors import DataError
+from dalle_mini.errors import ConfigError, DataError
 from dalle_mini.grid import compose_grid, save_png
-from dalle_mini.models import vqgan
+from dalle_mini.models import perceptual, vqgan
+from dalle_mini.training.adversary import Adversary, AdversaryConfig, Duel
+from dalle_mini.training.codebook import (
+    CodebookConfig,
+    CodeUse,
+    follow_latents,
+    perplexity,
+    quantize,
+    share_in_use,
+    straight_through,
+)
 from dalle_mini.training.loop import LoopConfig
 from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer, update_average
-from dalle_mini.training.runfile import build_sections
+from dalle_mini.training.runfile import build_sections, require_not_negative
 from dalle_mini.training.sharding import MeshConfig, row_share
 from dalle_mini.training.state import TrainState
+
+Distance = Callable[[Any, Any], Array]
+"""How unlike pictures are, one number a pair."""
 
 _SHOWN = 16
 
 
 @dataclasses.dataclass(frozen=True)
 class LossConfig:
-    """Weights of the terms; `code_decay` is the rate of the codebook's averages, `dead_below` the share of an even
-    use under which a code is moved. The first `plain_steps` train an autoencoder without a codebook to start from."""
+    """Weights of the terms beside the absolute difference, whose weight is 1.
+
+    `perceptual` is the folder of the network that `train features` made; needed where `perceptual_weight` is not 0.
+    """
 
     squared_weight: float = 4.0
     edge_weight: float = 0.2
+    perceptual: str = ""
+    perceptual_weight: float = 0.0
     commitment_weight: float = 0.25
-    code_decay: float = 0.99
-    dead_below: float = 0.1
-    plain_steps: int = 300
+
+    def __post_init__(self) -> None:
+        require_not_negative(self, "losses", "squared_weight", "edge_weight", "perceptual_weight", "commitment_weight")
+        if self.perceptual_weight and not self.perceptual:
+            raise ConfigError(
+                f"losses.perceptual_weight={self.perceptual_weight!r}, but losses.perceptual names no network",
+                hint="train one with `dalle-mini train features`, or set the weight to 0",
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,60 +74,126 @@ class PictureData:
     pictures: str
 
 
+@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class CodeUse:
-    """Moving averages behind the codebook: how often each code is chosen, `counts` [codes], and the sum of what chose
-    it, `sums` [codes, embed_dim]. No shapes in the types: abstract arrays and shardings stand here too."""
+class Companions:
+    """What is trained beside the VQGAN; `adversary` is None where its weight is 0."""
 
-    counts: Array
-    sums: Array
-
-
-jax.tree_util.register_dataclass(CodeUse, data_fields=["counts", "sums"], meta_fields=[])
+    codes: CodeUse
+    adversary: Adversary | None
 
 
 class VQGANTask:
     """A run of VQGAN training; batches are a pure function of (seed, step)."""
 
     def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
-        self.sections = build_sections(
+        self.sections: Mapping[str, Any] = build_sections(
             tables,
             data=PictureData,
             model=VQGANConfig,
-            loss=LossConfig,
+            losses=LossConfig,
+            codebook=CodebookConfig,
+            adversary=AdversaryConfig,
+            discriminator=DiscriminatorConfig,
             optimizer=OptimizerConfig,
             loop=LoopConfig,
             mesh=MeshConfig,
         )
-        self.config, self.losses = self.sections["model"], self.sections["loss"]
+        self.config, self.losses, self.codebook = (self.sections[name] for name in ("model", "losses", "codebook"))
         self.optimizer, self.loop, self.mesh = (self.sections[name] for name in ("optimizer", "loop", "mesh"))
         self.steps = self.optimizer.steps
-        pictures = RecordSet.open(self.sections["data"].pictures, "pictures")
-        if pictures.manifest.resolution != self.config.resolution:
-            found, expected = pictures.manifest.resolution, self.config.resolution
+        if self.optimizer.accumulate != 1:
+            raise ConfigError(
+                f"optimizer.accumulate={self.optimizer.accumulate}: a VQGAN's batch is not divided",
+                hint="leave it at 1, and choose a smaller batch_size or more devices",
+            )
+        self._duel = self._read_duel()
+        self._distance = self._read_perceptual()
+        self._set = RecordSet.open(self.sections["data"].pictures, "pictures")
+        found, expected = self._set.manifest.resolution, self.config.resolution
+        if found != expected:
             raise DataError(f"pictures of the shape {(found, found)}, the model reads {(expected, expected)}")
-        self._pictures = pictures
+
+    def _read_duel(self) -> Duel | None:
+        config, sizes = self.sections["adversary"], self.sections["discriminator"]
+        if not config.weight:
+            return None
+        self._check_resolution("discriminator", sizes.smallest_resolution)
+        return Duel(config, sizes, self.optimizer)
+
+    def _read_perceptual(self) -> Distance | None:
+        if not self.losses.perceptual_weight:
+            return None
+        config, params = load_perceptual(self.losses.perceptual)
+        self._check_resolution("perceptual network", config.smallest_resolution)
+        return functools.partial(perceptual.distance, jax.device_get(params), config)
+
+    def _check_resolution(self, name: str, smallest: int) -> None:
+        if self.config.resolution < smallest:
+            raise ConfigError(
+                f"model.resolution={self.config.resolution} is too small for the {name}, which needs {smallest}",
+                hint="give it fewer layers, or leave it out with weight 0",
+            )
 
     def init(self) -> TrainState:
-        params = vqgan.init(jax.random.key(self.loop.seed), self.config)
-        codes, width = self.config.codebook_size, self.config.embed_dim
-        use = CodeUse(jnp.zeros(codes), jnp.zeros((codes, width)))
+        key = jax.random.key(self.loop.seed)
+        params = vqgan.init(key, self.config)
+        adversary = self._duel.begin(jax.random.fold_in(key, 1)) if self._duel else None
+        extra = Companions(CodeUse.fresh(self.config), adversary)
         averaged = self.optimizer.ema_decay > 0
-        return TrainState.fresh(params, build_optimizer(self.optimizer).init(params), use, averaged=averaged)
+        return TrainState.fresh(params, build_optimizer(self.optimizer).init(params), extra, averaged=averaged)
 
     def batches(self, first_step: int) -> Iterator[Batch]:
-        return self._loader().iterate(first_step)
-
-    def _loader(self) -> Loader:
         share = row_share(self.mesh)
-        return Loader(self._pictures, batch_size=self.optimizer.batch_size, seed=self.loop.seed, **share)
+        loader = Loader(self._set, batch_size=self.optimizer.batch_size, seed=self.loop.seed, **share)
+        return loader.iterate(first_step)
 
     def train_step(self, state: TrainState, arrays) -> tuple[TrainState, dict[str, Any]]:
-        return train_step(state, arrays["pixels"], self.config, self.losses, self.optimizer, self.loop.seed)
+        """One update of the VQGAN by its gradient, of the codebook by its averages, and of the discriminator."""
+        pixels = arrays["pixels"].astype(jnp.float32) / 255
+        plain = state.step < self.codebook.plain_steps
+
+        def redraw(params: Params):
+            latents = vqgan.encode_latents(params, self.config, pixels)
+            codes, tokens = quantize(params, self.config, latents)
+            seen = jnp.where(plain, latents, straight_through(latents, codes))
+            commitment = jnp.mean((latents - codes) ** 2)
+            return (vqgan.decode_latents(params, self.config, seen), commitment), (latents, tokens)
+
+        # The losses' gradients in the pixels come first: all that the VQGAN needs to know of them.
+        (redrawn, commitment), pull_back, (latents, tokens) = jax.vjp(redraw, state.params, has_aux=True)
+        compare = jax.value_and_grad(reconstruction_loss, has_aux=True)
+        (loss, metrics), slope = compare(redrawn, pixels, self.losses, self._distance)
+        adversary = state.extra.adversary
+        if self._duel:
+            last_layer = lambda slope: pull_back((slope, 0.0))[0]["decoder"]["conv_out"]["kernel"]  # noqa: E731
+            toward_real, adversary, contest = self._duel.fight(
+                adversary, state.step, pixels, redrawn, slope, last_layer
+            )
+            slope, metrics = slope + toward_real, metrics | contest
+        (gradients,) = pull_back((slope, self.losses.commitment_weight))
+        updates, optimizer = build_optimizer(self.optimizer).update(gradients, state.optimizer, state.params)
+        params = optax.apply_updates(state.params, updates)
+
+        key = jax.random.fold_in(jax.random.key(self.loop.seed), state.step)
+        cells = latents.reshape(-1, self.config.embed_dim)
+        codes, dead = follow_latents(key, state.extra.codes, cells, tokens.ravel(), self.codebook, plain)
+        params = _with_codebook(params, codes.codebook)
+        average = update_average(state.average, params, state.step, self.optimizer.ema_decay)
+        if average:  # a code that was moved has no past worth averaging
+            average = _with_codebook(average, jnp.where(dead[:, None], codes.codebook, _codebook(average)))
+        metrics |= {
+            "loss": loss + self.losses.commitment_weight * commitment,
+            "commitment": commitment,
+            "code_perplexity": perplexity(codes.counts),
+            "codes_in_use": share_in_use(codes, self.codebook.window),
+            "moved_codes": dead.sum(),
+        }
+        return TrainState(state.step + 1, params, average, optimizer, Companions(codes, adversary)), metrics
 
     def sample(self, state: TrainState, path: Path) -> None:
         """Pictures above their reconstructions."""
-        pixels = self._loader().at(0).arrays["pixels"][:_SHOWN]
+        pixels = next(read_in_order(self._set, 0, _SHOWN, _SHOWN)).arrays["pixels"]
         redrawn = np.asarray(reconstruct(state.weights, self.config, pixels))
         shown = [Image.fromarray(array) for array in np.concatenate([pixels, redrawn])]
         save_png(compose_grid(shown, columns=len(pixels)), path)
@@ -120,44 +209,22 @@ def reconstruct(params: Params, config: VQGANConfig, pixels: UInt8[Array, "batch
     return jnp.round(jnp.clip(vqgan.decode(params, config, tokens), 0, 1) * 255).astype(jnp.uint8)
 
 
-def train_step(
-    state: TrainState,
-    batch: UInt8[Array, "batch height width channels"],
-    config: VQGANConfig,
+def reconstruction_loss(
+    redrawn: Float[Array, "batch height width channels"],
+    pixels: Float[Array, "batch height width channels"],
     losses: LossConfig,
-    optimizer: OptimizerConfig,
-    seed: int,
-) -> tuple[TrainState, dict[str, Any]]:
-    """One update of the network by its gradient and of the codebook by its averages."""
-    pixels = batch.astype(jnp.float32) / 255
-    quantizes = state.step >= losses.plain_steps
-
-    def loss(params: Params):
-        latents = vqgan.encode_latents(params, config, pixels)
-        tokens = vqgan.nearest_tokens(params, config, jax.lax.stop_gradient(latents))
-        codes = jax.lax.stop_gradient(vqgan.lookup(params, config, tokens))
-        # Straight through: the decoder sees codes, the encoder gets the decoder's gradient.
-        seen = latents + jnp.where(quantizes, jax.lax.stop_gradient(codes - latents), 0)
-        redrawn = vqgan.decode_latents(params, config, seen)
-        apart = redrawn - pixels
-        squared = jnp.mean(apart**2)
-        error = jnp.abs(apart).mean() + losses.squared_weight * squared
-        error += losses.edge_weight * _edge_difference(redrawn, pixels)
-        commitment = jnp.mean((latents - codes) ** 2)
-        total = error + losses.commitment_weight * commitment
-        return total, (latents, tokens, commitment, squared)
-
-    gradient_of = jax.value_and_grad(loss, has_aux=True)
-    (total, (latents, tokens, commitment, squared)), gradients = gradient_of(state.params)
-    updates, optimizer_state = build_optimizer(optimizer).update(gradients, state.optimizer, state.params)
-    params = jax.tree.map(jnp.add, state.params, updates)
-    key = jax.random.fold_in(jax.random.key(seed), state.step)
-    latents = latents.reshape(-1, config.embed_dim)
-    use, codebook, dead = _follow_latents(key, state.extra, latents, tokens.ravel(), losses, ~quantizes)
-    params = {**params, "quantize": {"embedding": {"embedding": codebook}}}
-    average = update_average(state.average, params, state.step, optimizer.ema_decay)
-    metrics = {"loss": total, "psnr": -10 * jnp.log10(squared), "commitment": commitment, "moved_codes": dead}
-    return TrainState(state.step + 1, params, average, optimizer_state, use), metrics
+    distance: Distance | None,
+) -> tuple[Float[Array, ""], dict[str, Any]]:
+    """How far `redrawn` is from `pixels`, by the weights of `losses`; and the terms as metrics."""
+    apart = redrawn - pixels
+    squared = jnp.mean(apart**2)
+    total = jnp.abs(apart).mean() + losses.squared_weight * squared
+    total += losses.edge_weight * _edge_difference(redrawn, pixels)
+    metrics = {"psnr": -10 * jnp.log10(squared)}
+    if distance:
+        metrics["perceptual"] = distance(redrawn, pixels).mean()
+        total += losses.perceptual_weight * metrics["perceptual"]
+    return total, metrics
 
 
 def _edge_difference(redrawn, pixels):
@@ -165,16 +232,9 @@ def _edge_difference(redrawn, pixels):
     return sum(jnp.abs(jnp.diff(redrawn, axis=axis) - jnp.diff(pixels, axis=axis)).mean() for axis in (1, 2))
 
 
-def _follow_latents(key, use: CodeUse, latents, tokens, losses: LossConfig, restart):
-    """Move every code towards what chose it, and unused codes (all, at a restart) onto latents of this batch."""
-    size = use.counts.shape[0]
-    chosen = jax.ops.segment_sum(jnp.ones_like(tokens, jnp.float32), tokens, size)
-    summed = jax.ops.segment_sum(latents, tokens, size)
-    counts = losses.code_decay * use.counts + (1 - losses.code_decay) * chosen
-    sums = losses.code_decay * use.sums + (1 - losses.code_decay) * summed
-    even = tokens.shape[0] / size
-    dead = (counts < losses.dead_below * even) | restart
-    picked = latents[jax.random.randint(key, (size,), 0, latents.shape[0])]
-    counts = jnp.where(dead, even, counts)
-    sums = jnp.where(dead[:, None], picked * even, sums)
-    return CodeUse(counts, sums), sums / counts[:, None], dead.sum()
+def _codebook(params: Params):
+    return params["quantize"]["embedding"]["embedding"]
+
+
+def _with_codebook(params: Params, codebook) -> Params:
+    return {**params, "quantize": {"embedding": {"embedding": codebook}}}

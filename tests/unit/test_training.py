@@ -35,7 +35,7 @@ embed_dim = 8
 n_embed = 32
 patch_size = 4
 norm_groups = 8
-[loss]
+[codebook]
 plain_steps = 5
 [optimizer]
 steps = 12
@@ -120,7 +120,7 @@ def logged(workdir) -> list[dict]:
 
 
 def test_the_vqgan_learns_and_exports_what_loads(place, tmp_path):
-    loop.run(task(place, VQGANTask, VQGAN_RUN, "optimizer.steps=60", "loss.plain_steps=20"), tmp_path)
+    loop.run(task(place, VQGANTask, VQGAN_RUN, "optimizer.steps=60", "codebook.plain_steps=20"), tmp_path)
     records = logged(tmp_path)
     assert records[-1]["psnr"] > records[0]["psnr"] + 3
     config, params = load_vqgan(tmp_path / "model")
