@@ -9,7 +9,7 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from dalle_mini.errors import ConfigError
 
@@ -104,8 +104,7 @@ class TransformerConfig:
                 hint="only the published architecture is built: NormFormer positions, GLU, LayerNorm, no biases, "
                 "learned positions, final norms",
             )
-        fields = {field.name for field in dataclasses.fields(cls)}
-        chosen = {name: value for name, value in values.items() if name in fields}
+        chosen = _known(cls, values)
         image_vocab_size = chosen.get("image_vocab_size", cls.image_vocab_size)
         for name in ("decoder_start_token_id", "bos_token_id", "pad_token_id", "eos_token_id"):
             if chosen.get(name) is None:
@@ -179,8 +178,7 @@ class VQGANConfig:
         refused = [f"{name}={values[name]!r}" for name in ("double_z", "give_pre_end") if values.get(name)]
         if refused:
             raise ConfigError(f"{', '.join(refused)}: not supported", hint="use the published VQGAN's layout")
-        fields = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in fields})
+        return cls(**_known(cls, values))
 
     def to_dict(self) -> dict[str, Any]:
         return {"model_type": "vqgan", "num_resolutions": len(self.ch_mult), **dataclasses.asdict(self)}
@@ -211,12 +209,6 @@ class CLIPTextConfig:
         _check_tower(self, "CLIP text config")
         _require(self.pooling in CLIP_POOLINGS, "pooling", self.pooling, f"must be one of {CLIP_POOLINGS}")
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "CLIPTextConfig":
-        # Quirk: an eos_token_id of 2 was a mistake of the first published files, which pool at the highest id.
-        old = values.get("eos_token_id") == 2
-        return cls(**{"pooling": CLIP_POOLINGS[old], **_known(cls, values)})
-
 
 @dataclasses.dataclass(frozen=True)
 class CLIPVisionConfig:
@@ -238,10 +230,6 @@ class CLIPVisionConfig:
         _require(size % patch == 0, "image_size", size, f"must divide by patch_size={patch}")
         _require(self.num_channels == 3, "num_channels", self.num_channels, "must be 3")
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "CLIPVisionConfig":
-        return cls(**_known(cls, values))
-
 
 @dataclasses.dataclass(frozen=True)
 class CLIPConfig:
@@ -259,15 +247,14 @@ class CLIPConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "CLIPConfig":
         """Read the contents of a CLIP's `config.json`; an activation that is not built is a ConfigError."""
-        towers = {}
-        for name, tower in (("text_config", CLIPTextConfig), ("vision_config", CLIPVisionConfig)):
-            # A file may hold a tower twice; the `_dict` then counts, with defaults for what it lacks.
-            given = values.get(f"{name}_dict")
-            given = values.get(name) if given is None else given
-            if not isinstance(given, Mapping | None):
-                raise ConfigError(f"{name}={given!r} is not a table of sizes")
-            towers[name] = tower.from_dict(given or {})
-        return cls(**{**_known(cls, values), **towers})
+        text, vision = (_tower_table(values, name) for name in ("text_config", "vision_config"))
+        # Quirk: an eos_token_id of 2 was a mistake of the first published files, which pool at the highest id.
+        text = {"pooling": CLIP_POOLINGS[text.get("eos_token_id") == 2], **text}
+        towers: dict[str, Any] = {
+            "text_config": CLIPTextConfig(**_known(CLIPTextConfig, text)),
+            "vision_config": CLIPVisionConfig(**_known(CLIPVisionConfig, vision)),
+        }
+        return cls(**(_known(cls, values) | towers))
 
     def to_dict(self) -> dict[str, Any]:
         return {"model_type": "clip", **dataclasses.asdict(self)}
@@ -332,6 +319,14 @@ def suggest(name: str, known: list[str]) -> str:
     return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
 
 
+def _tower_table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A tower's sizes in a CLIP's file; where it has them twice, those of the `_dict` count."""
+    given = next((values[key] for key in (f"{name}_dict", name) if values.get(key) is not None), {})
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{name}={given!r} is not a table of sizes")
+    return given
+
+
 def _known(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """Those of a file's `values` that are fields of `cls`; the others matter to other programs."""
     names = {field.name for field in dataclasses.fields(cls)}
@@ -344,10 +339,7 @@ def _check_tower(tower: Any, what: str) -> None:
     _check_sizes(tower)
     width, heads = tower.hidden_size, tower.num_attention_heads
     _require(width % heads == 0, "num_attention_heads", heads, f"must divide hidden_size={width}")
-    if tower.hidden_act not in CLIP_ACTIVATIONS:
-        raise ConfigError(
-            f"{what} hidden_act={tower.hidden_act!r} is not supported", hint=f"built are {', '.join(CLIP_ACTIVATIONS)}"
-        )
+    _require(tower.hidden_act in CLIP_ACTIVATIONS, "hidden_act", tower.hidden_act, f"must be one of {CLIP_ACTIVATIONS}")
 
 
 def _require(holds: bool, name: str, value: Any, rule: str) -> None:
@@ -367,28 +359,27 @@ def _check_sizes(config: Any) -> None:
 def _check_types(config: Any, what: str) -> None:
     """Refuse a value of another type than its field; floats must be finite."""
     for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if field.type is float:
-            good = isinstance(value, float) and math.isfinite(value)
-        elif field.type is int:
-            good = isinstance(value, int) and not isinstance(value, bool)
-        elif field.type is bool:
-            good = isinstance(value, bool)
-        elif field.type is str:
-            good = isinstance(value, str)
-        elif dataclasses.is_dataclass(field.type):
-            good = isinstance(value, field.type)
+        value, kind = getattr(config, field.name), cast(Any, field.type)
+        if kind in _WORDS:
+            good = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
+            good = good and (kind is not float or math.isfinite(value))
+        elif dataclasses.is_dataclass(kind):
+            good = isinstance(value, kind)
         else:
             good = isinstance(value, tuple) and all(isinstance(item, int) and item >= 1 for item in value)
         if not good:
-            raise ConfigError(f"{what} {field.name}={value!r} is not {_describe(field.type)}")
+            raise ConfigError(f"{what} {field.name}={value!r} is not {_describe(kind)}")
 
 
 def _describe(kind: Any) -> str:
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-    if dataclasses.is_dataclass(kind):
-        return f"a {kind.__name__}"
-    return words.get(kind, "a list of whole numbers from 1 up")
+    return (
+        f"a {kind.__name__}"
+        if dataclasses.is_dataclass(kind)
+        else _WORDS.get(kind, "a list of whole numbers from 1 up")
+    )
+
+
+_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
 PRESETS = {

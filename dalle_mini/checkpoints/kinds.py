@@ -15,8 +15,8 @@ from dalle_mini.errors import CheckpointError, ConfigError
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """`naming` tells whose names a tree has ("ours", "published" or "torch"), `adopt` checks a tree as read and gives it
-    our names; `formats` are the trees to write."""
+    """`naming` tells whose names a tree has ("ours", "published" or "torch"); `adopt` checks a tree as read and gives
+    it our names; `formats` are the trees to write."""
 
     name: str
     model_type: str

@@ -1,7 +1,7 @@
 """CLIP's tokenizer: lower-case byte-level BPE that marks where words end (Radford et al. 2021, section 2.4).
 
-`tokenizer.json` is read, or else `vocab.json` with `merges.txt` by the rules that transformers keeps for them. A CLIP of
-ours may have the text-to-image transformer's tokenizer instead: `tokenizer_config.json` names the class.
+`tokenizer.json` is read, or else `vocab.json` with `merges.txt` by the rules that transformers keeps for them. A CLIP
+of ours may have the text-to-image transformer's tokenizer instead: `tokenizer_config.json` names the class.
 """
 
 import json
@@ -30,9 +30,7 @@ def read_clip_tokenizer(directory: str | os.PathLike, *, max_length: int, normal
     backend.no_padding()
     around = backend.encode("").ids
     if len(around) != 2:
-        raise CheckpointError(
-            f"{folder}: an empty text has the tokens {around}, expected a start and an end", hint=_HINT
-        )
+        raise CheckpointError(f"{folder}: an empty text has the tokens {around}, not a start and an end", hint=_HINT)
     # The padding comes after the end token, where CLIP does not look: any token will do.
     padding = backend.token_to_id(str(_content(settings.get("pad_token"))))
     end = around[1]
