@@ -11,6 +11,7 @@ from dalle_mini.errors import ConfigError
 _TASKS = {
     "vqgan": ("dalle_mini.training.vqgan", "VQGANTask"),
     "transformer": ("dalle_mini.training.transformer", "TransformerTask"),
+    "clip": ("dalle_mini.training.clip", "CLIPTask"),
 }
 _DETAILS = """\
 Goes on from what DIR holds. Ctrl-C saves and stops; the same command goes on from there.
