@@ -8,7 +8,8 @@ from dalle_mini.cli.parser import Options, add_command, add_group, whole_number
 from dalle_mini.cli.progress import Progress
 from dalle_mini.cli.reporting import put_out
 
-_PICTURES = "the folder of picture shards (*.npz with pixels and captions)"
+_PICTURES = "a folder of pictures that `data build` made"
+_SHOW_EVERY = 1000
 
 
 def add_parser(commands: Any) -> None:
@@ -54,20 +55,17 @@ def _add_tokenizer(group: Any) -> None:
 
 
 def run_encode(options: Options) -> int:
-    from dalle_mini.checkpoints.store import load_vqgan
-    from dalle_mini.data.encode import encode_shards
-    from dalle_mini.text.tokenizer import Tokenizer
+    from dalle_mini.data.encode import Encoder, encode_pictures
+    from dalle_mini.data.shards import RecordSet
 
-    tokenizer = Tokenizer.from_directory(
-        options.tokenizer, max_length=options.max_text_length, normalize=options.normalize
+    pictures = RecordSet.open(options.pictures, "pictures")
+    encoder = Encoder(
+        options.vqgan, options.tokenizer, max_text_length=options.max_text_length, normalize=options.normalize
     )
-    config, params = load_vqgan(options.vqgan)
-    pictures, out = Path(options.pictures), Path(options.out)
     with Progress("encoding") as bar:
         bar.show(0)
-        for done, total in encode_shards(pictures, out, tokenizer, params, config):
-            bar.show(done / total)
-    put_out(out)
+        made = encode_pictures(pictures, Path(options.out), encoder, on_progress=lambda share, _: bar.show(share))
+    put_out(f"{options.out}: {made.count} pictures as tokens")
     return 0
 
 
@@ -83,13 +81,13 @@ def run_tokenizer(options: Options) -> int:
 
 def _read_captions(pictures: Path, bar: Progress) -> Iterator[str]:
     """Every caption as the model will meet it."""
-    from dalle_mini.data.shards import read_shard, shard_paths
+    from dalle_mini.data.shards import RecordSet
     from dalle_mini.text.normalize import normalize
 
-    paths = shard_paths(pictures)
-    for index, path in enumerate(paths):
-        bar.show(index / len(paths))
-        for caption in read_shard(path, ("captions",))["captions"]:
-            yield normalize(str(caption)).text
+    read = RecordSet.open(pictures, "pictures")
+    for index, fields in enumerate(read.fields()):
+        if index % _SHOW_EVERY == 0:
+            bar.show(index / len(read))
+        yield normalize(fields["caption"]).text
     bar.label = "learning words"
     bar.show()

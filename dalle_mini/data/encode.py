@@ -1,53 +1,123 @@
 """From captioned pictures to tokens: what the transformer is trained on."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dalle_mini.arrays import Params
+from dalle_mini.arrays import Int32, Params, UInt8
+from dalle_mini.checkpoints.digests import digest_files, model_digest
+from dalle_mini.checkpoints.store import load_vqgan
 from dalle_mini.config import VQGANConfig
-from dalle_mini.data.shards import read_shard, shard_paths, write_shard
-from dalle_mini.errors import DataError
+from dalle_mini.data.loader import Batch, read_in_order
+from dalle_mini.data.manifest import MANIFEST, Dropped, Manifest, Shard
+from dalle_mini.data.records import pack_tokens
+from dalle_mini.data.shards import RecordSet, RecordWriter
+from dalle_mini.errors import DataError, PromptError
 from dalle_mini.models import vqgan
-from dalle_mini.text.tokenizer import Tokenizer
+from dalle_mini.text.tokenizer import FILES, Tokenizer
 
-_BATCH = 100
+SHARD = 8192
+"""Rows of tokens in a file."""
+UNREADABLE = "unreadable caption"
+
+_PIXELS_AT_ONCE = 2**19
+_EXAMPLES = 5
+
+
+class Encoder:
+    """A VQGAN and a tokenizer, and what they make of captioned pictures."""
+
+    def __init__(self, vqgan: str | Path, tokenizer: str | Path, *, max_text_length: int, normalize: bool) -> None:
+        self.tokenizer = Tokenizer.from_directory(tokenizer, max_length=max_text_length, normalize=normalize)
+        self.config, self._params = load_vqgan(vqgan)
+        self._digests = model_digest(vqgan), tokenizer_digest(tokenizer)
+        self.batch_size = max(1, _PIXELS_AT_ONCE // self.config.resolution**2)
+
+    def plan(self, pictures: RecordSet) -> Manifest:
+        """The token set that these pictures give; DataError if they are of another resolution."""
+        found, size = pictures.manifest.resolution, self.config.resolution
+        if found != size:
+            raise DataError(
+                f"{pictures.directory}: pictures of {found} pixels a side, the VQGAN reads {size}",
+                hint=f"build them again with --resolution {size}",
+            )
+        vqgan_digest, words_digest = self._digests
+        return Manifest(
+            "tokens",
+            settings={"pictures": digest_files([pictures.directory / MANIFEST])},
+            text_length=self.tokenizer.max_length,
+            image_length=self.config.image_length,
+            vocab_size=self.tokenizer.vocab_size,
+            codebook_size=self.config.codebook_size,
+            vqgan=vqgan_digest,
+            tokenizer=words_digest,
+            normalized=self.tokenizer.normalize,
+        )
+
+    def encode(self, batch: Batch) -> Iterator[bytes]:
+        """The records of a batch of pictures, without those whose captions can't be read."""
+        texts = self._encode_captions(batch.captions)
+        images = self._encode_pixels(batch.arrays["pixels"])
+        for id, caption, text, image in zip(batch.ids, batch.captions, texts, images, strict=True):
+            if text is not None:
+                yield pack_tokens(id=id, caption=caption, text=text, image=image)
+
+    def _encode_captions(self, captions: list[str]) -> list[Int32[np.ndarray, "text"] | None]:
+        try:
+            return list(self.tokenizer.encode(captions).tokens)
+        except PromptError:
+            if len(captions) == 1:
+                return [None]
+        return [row for caption in captions for row in self._encode_captions([caption])]
+
+    def _encode_pixels(self, pixels: UInt8[np.ndarray, "batch height width 3"]) -> Int32[np.ndarray, "batch image"]:
+        padding = np.zeros((self.batch_size - len(pixels), *pixels.shape[1:]), pixels.dtype)
+        tokens = _encode_pixels(self._params, self.config, np.concatenate([pixels, padding]))
+        return np.asarray(tokens)[: len(pixels)]
+
+
+def encode_pictures(
+    pictures: RecordSet, out: Path, encoder: Encoder, *, on_progress: Callable[[float, int], None] | None = None
+) -> Manifest:
+    """Write the token set of a picture set, or go on with it; `on_progress` gets the share and number of rows done.
+
+    OutputError if `out` holds anything else, or tokens of another VQGAN, tokenizer or other pictures.
+    """
+    writer = RecordWriter(out, encoder.plan(pictures))
+    if finished := writer.begin():
+        return finished
+    shards: list[Shard] = []
+    for number, first in enumerate(range(0, len(pictures), SHARD)):
+        last = min(first + SHARD, len(pictures))
+        batches = _report(read_in_order(pictures, first, last, encoder.batch_size), first, len(pictures), on_progress)
+        shard = writer.find(number) or writer.write(number, (row for batch in batches for row in encoder.encode(batch)))
+        shards += [shard] * (shard.count > 0)
+    kept, made = sum(shard.count for shard in shards), pictures.manifest
+    if not kept:
+        raise DataError(f"{pictures.directory}: no caption can be read", hint="look at it with dalle-mini data inspect")
+    unreadable = {UNREADABLE: Dropped(len(pictures) - kept)} if kept < len(pictures) else {}
+    return writer.finish(shards, licences=made.licences, sources=made.sources, dropped=unreadable, named=made.named)
+
+
+def tokenizer_digest(directory: str | Path) -> str:
+    """One SHA-256 of a tokenizer's files, and of nothing else in its folder."""
+    return digest_files(path for name in FILES if (path := Path(directory) / name).exists())
+
+
+def _report(
+    batches: Iterator[Batch], done: int, total: int, on_progress: Callable[[float, int], None] | None
+) -> Iterator[Batch]:
+    for batch in batches:
+        yield batch
+        done += len(batch.ids)
+        if on_progress:
+            on_progress(done / total, done)
 
 
 @functools.partial(jax.jit, static_argnums=1)
 def _encode_pixels(params: Params, config: VQGANConfig, pixels):
     return vqgan.encode(params, config, pixels.astype(jnp.float32) / 255)
-
-
-def encode_shards(
-    pictures: Path, out: Path, tokenizer: Tokenizer, params: Params, config: VQGANConfig
-) -> Iterator[tuple[int, int]]:
-    """Encode every shard of `pictures` that `out` lacks; yields (shards done, shards in all)."""
-    paths = shard_paths(pictures)
-    for done, path in enumerate(paths, start=1):
-        target = Path(out) / path.name.replace("scenes", "tokens")
-        if not target.exists():
-            _encode_shard(path, target, tokenizer, params, config)
-        yield done, len(paths)
-
-
-def _encode_shard(source: Path, target: Path, tokenizer: Tokenizer, params: Params, config: VQGANConfig) -> None:
-    shard = read_shard(source, ("pixels", "captions"))
-    pixels, captions = shard["pixels"], shard["captions"]
-    size = config.resolution
-    if pixels.shape[1:] != (size, size, 3):
-        raise DataError(
-            f"{source}: pictures of shape {pixels.shape[1:]}, the VQGAN reads {(size, size, 3)}",
-            hint="build the pictures at the VQGAN's resolution",
-        )
-    tokens = []
-    for start in range(0, len(pixels), _BATCH):
-        batch = pixels[start : start + _BATCH]
-        padded = np.concatenate([batch, np.zeros((_BATCH - len(batch), *batch.shape[1:]), batch.dtype)])
-        tokens.append(np.asarray(_encode_pixels(params, config, padded))[: len(batch)])
-    text = np.asarray(tokenizer.encode([str(caption) for caption in captions]).tokens)
-    write_shard(target, text=text, image=np.concatenate(tokens), captions=captions)

@@ -15,6 +15,17 @@ from dalle_mini.text.bpe import BytePairs, read_byte_pairs
 from dalle_mini.text.hashtags import WORDS_FILE, HashtagWords
 from dalle_mini.text.normalize import NormalizedText, normalize
 
+FILES = (
+    "tokenizer.json",
+    "vocab.json",
+    "merges.txt",
+    "vocab.txt",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    WORDS_FILE,
+)
+"""What a tokenizer may be made of: the same files, the same tokens."""
+
 # Quirk: decoded text loses the space before these, as in the original's decoder.
 _CLOSED_UP = (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're")
 _WORDS_HINT = "describe a picture in words, such as 'a red car at the beach'"

@@ -16,7 +16,8 @@ from dalle_mini.arrays import Array, Float, Int32, Params
 from dalle_mini.checkpoints.layout import unstack_layers
 from dalle_mini.checkpoints.store import load_vqgan, save_transformer
 from dalle_mini.config import GenerationConfig, TransformerConfig, check_names
-from dalle_mini.data.shards import read_set
+from dalle_mini.data.loader import Loader
+from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import ConfigError, DataError
 from dalle_mini.grid import compose_grid, save_png
 from dalle_mini.models import transformer
@@ -70,20 +71,20 @@ class TransformerTask:
         self._tokenizer = Tokenizer.from_directory(
             Path(self.data.tokenizer), max_length=c.max_text_length, normalize=c.normalize_text
         )
-        self._set = read_set(Path(self.data.tokens), ("text", "image"))
+        self._set = RecordSet.open(self.data.tokens, "tokens")
         self._check_set()
+        self._loader = Loader(self._set, batch_size=self.optimizer.batch_size, seed=self.loop.seed)
         self._empty = np.asarray(self._tokenizer.encode_empty(1).tokens)
 
     def _check_set(self) -> None:
-        c = self.config
-        for name, length, size in (
-            ("text", c.max_text_length, c.encoder_vocab_size),
-            ("image", c.image_length, c.image_vocab_size),
+        c, made = self.config, self._set.manifest
+        for name, length, size, most_length, most_size in (
+            ("text", made.text_length, made.vocab_size, c.max_text_length, c.encoder_vocab_size),
+            ("image", made.image_length, made.codebook_size, c.image_length, c.image_vocab_size),
         ):
-            tokens = self._set[name]
-            if tokens.shape[1] != length or tokens.max() >= size:
+            if length != most_length or size > most_size:
                 raise DataError(
-                    f"{name} tokens: {tokens.shape[1]} a row up to {tokens.max()}, not {length} below {size}",
+                    f"{name} tokens: {length} a row below {size}, not {most_length} below {most_size}",
                     hint="encode the pictures with this model's tokenizer and VQGAN",
                 )
 
@@ -92,12 +93,10 @@ class TransformerTask:
         return TrainState.fresh(params, build_optimizer(self.optimizer).init(params))
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
+        arrays = self._loader.at(step).arrays
         random = np.random.default_rng((self.loop.seed, step))
-        size = self.optimizer.batch_size
-        chosen = random.integers(len(self._set["text"]), size=size)
-        blank = random.random(size) < self.learning.blank_captions
-        text = np.where(blank[:, None], self._empty, self._set["text"][chosen])
-        return {"text": text, "image": self._set["image"][chosen]}
+        blank = random.random(len(arrays["text"])) < self.learning.blank_captions
+        return {**arrays, "text": np.where(blank[:, None], self._empty, arrays["text"])}
 
     def train_step(self, state: TrainState, batch) -> tuple[TrainState, dict[str, Any]]:
         pad = self._tokenizer.pad_id

@@ -18,7 +18,8 @@ from PIL import Image
 from dalle_mini.arrays import Array, Float, Params, UInt8
 from dalle_mini.checkpoints.store import save_vqgan
 from dalle_mini.config import VQGANConfig
-from dalle_mini.data.shards import read_set
+from dalle_mini.data.loader import Loader
+from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import DataError
 from dalle_mini.grid import compose_grid, save_png
 from dalle_mini.models import vqgan
@@ -70,10 +71,11 @@ class VQGANTask:
         self.loop = build_section(LoopConfig, tables, "loop")
         self.steps = self.optimizer.steps
         data = build_section(PictureData, tables, "data")
-        self._pixels = read_set(Path(data.pictures), ("pixels",))["pixels"]
-        expected = (self.config.resolution, self.config.resolution, self.config.in_channels)
-        if self._pixels.shape[1:] != expected:
-            raise DataError(f"pictures of shape {self._pixels.shape[1:]}, the model reads {expected}")
+        pictures = RecordSet.open(data.pictures, "pictures")
+        if pictures.manifest.resolution != self.config.resolution:
+            found, expected = pictures.manifest.resolution, self.config.resolution
+            raise DataError(f"pictures of the shape {(found, found)}, the model reads {(expected, expected)}")
+        self._loader = Loader(pictures, batch_size=self.optimizer.batch_size, seed=self.loop.seed)
 
     def init(self) -> TrainState:
         params = vqgan.init(jax.random.key(self.loop.seed), self.config)
@@ -82,15 +84,14 @@ class VQGANTask:
         return TrainState.fresh(params, build_optimizer(self.optimizer).init(params), use)
 
     def batch(self, step: int) -> UInt8[np.ndarray, "batch height width channels"]:
-        random = np.random.default_rng((self.loop.seed, step))
-        return self._pixels[random.integers(len(self._pixels), size=self.optimizer.batch_size)]
+        return self._loader.at(step).arrays["pixels"]
 
     def train_step(self, state: TrainState, batch) -> tuple[TrainState, dict[str, Any]]:
         return train_step(state, batch, self.config, self.losses, self.optimizer, self.loop.seed)
 
     def sample(self, state: TrainState, path: Path) -> None:
         """Pictures above their reconstructions."""
-        pixels = self._pixels[:_SHOWN]
+        pixels = self.batch(0)[:_SHOWN]
         redrawn = np.asarray(reconstruct(state.average, self.config, pixels))
         shown = [Image.fromarray(array) for array in np.concatenate([pixels, redrawn])]
         save_png(compose_grid(shown, columns=len(pixels)), path)

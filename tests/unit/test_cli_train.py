@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from doubles import CAPTIONS, IMAGE_LENGTH, IMAGE_SIZE, make_tiny_model
+from sets import write_pictures
 
 from dalle_mini.cli import main
-from dalle_mini.data.shards import read_set, write_shard
+from dalle_mini.data.shards import RecordSet
 
 RUN = """
 [data]
@@ -42,11 +43,10 @@ log_every = 1
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A current folder with two shards of pictures."""
     monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
-    for index in range(2):
-        pixels = rng.integers(256, size=(len(CAPTIONS), IMAGE_SIZE, IMAGE_SIZE, 3), dtype=np.uint8)
-        captions = np.array([caption.strip().upper() for caption in CAPTIONS])
-        write_shard(tmp_path / "scenes" / f"scenes-{index:05d}.npz", pixels=pixels, captions=captions)
+    captions = [caption.strip().upper() for caption in CAPTIONS * 2]
+    size = (len(captions), IMAGE_SIZE, IMAGE_SIZE, 3)
+    pixels = np.random.default_rng(0).integers(256, size=size, dtype=np.uint8)
+    write_pictures(tmp_path / "scenes", pixels, captions, per_shard=len(CAPTIONS))
     return tmp_path
 
 
@@ -62,8 +62,8 @@ def test_from_pictures_to_a_trained_transformer(here: Path, capsys: pytest.Captu
 
     encode = ["data", "encode", *scenes, "--vqgan", "tiny/vqgan", "--tokenizer", "words", "--normalize"]
     assert main([*encode, "--max-text-length", "16", "--out", "tokens"]) == 0
-    tokens = read_set(here / "tokens", ("text", "image"))
-    assert tokens["image"].shape == (2 * len(CAPTIONS), IMAGE_LENGTH)
+    tokens = RecordSet.open(here / "tokens", "tokens")
+    assert (len(tokens), tokens.manifest.image_length) == (2 * len(CAPTIONS), IMAGE_LENGTH)
 
     assert main(["train", "transformer", "run.toml", "--workdir", "work", "--set", "optimizer.steps=2"]) == 0
     shown = capsys.readouterr().err
@@ -74,7 +74,7 @@ def test_from_pictures_to_a_trained_transformer(here: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("data tokenizer --pictures empty --vocab-size 300 --out words", "no shards (*.npz) in 'empty'"),
+        ("data tokenizer --pictures empty --vocab-size 300 --out words", "empty holds no pictures"),
         ("data tokenizer --pictures scenes --vocab-size 3 --out words", "a vocabulary of 3 tokens is too small"),
         ("data encode --pictures scenes --vqgan no --tokenizer no --max-text-length 16 --out o", "no"),
         ("data encode --pictures scenes --vqgan no --tokenizer no --max-text-length 1 --out o", "a text length of 1"),

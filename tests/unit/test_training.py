@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from doubles import IMAGE_SIZE, make_tiny_model
 from safetensors.numpy import load_file
+from sets import write_pictures
 
 from dalle_mini.checkpoints.store import load_transformer, load_vqgan
-from dalle_mini.data.encode import encode_shards
-from dalle_mini.data.shards import read_set, write_shard
+from dalle_mini.data.encode import Encoder, encode_pictures
 from dalle_mini.errors import CheckpointError, ConfigError, DataError
-from dalle_mini.text.tokenizer import Tokenizer
 from dalle_mini.training import loop
 from dalle_mini.training.optimizer import OptimizerConfig, learning_rate
 from dalle_mini.training.runfile import read_run_file
@@ -93,14 +92,12 @@ def place(tmp_path_factory):
     place = tmp_path_factory.mktemp("training")
     random = np.random.default_rng(0)
     colors = random.integers(0, 256, size=(40, 1, 1, 3), dtype=np.uint8)
-    captions = np.array([f"a picture number {index % 5}" for index in range(40)])
+    captions = [f"a picture number {index % 5}" for index in range(40)]
     pictures = np.broadcast_to(colors, (40, IMAGE_SIZE, IMAGE_SIZE, 3))
-    write_shard(place / "scenes" / "scenes-00000.npz", pixels=pictures[:25], captions=captions[:25])
-    write_shard(place / "scenes" / "scenes-00001.npz", pixels=pictures[25:], captions=captions[25:])
+    scenes = write_pictures(place / "scenes", pictures, captions, per_shard=25)
     tiny = make_tiny_model(place / "tiny")
-    tokenizer = Tokenizer.from_directory(tiny, max_length=16, normalize=True)
-    config, params = load_vqgan(tiny / "vqgan")
-    assert list(encode_shards(place / "scenes", place / "tokens", tokenizer, params, config)) == [(1, 2), (2, 2)]
+    encoder = Encoder(tiny / "vqgan", tiny, max_text_length=16, normalize=True)
+    assert encode_pictures(scenes, place / "tokens", encoder).count == 40
     return place
 
 
@@ -178,12 +175,6 @@ def test_a_run_of_another_shape_is_refused(place, tmp_path):
 def test_mistakes_in_a_run_file_are_named(place, kind, text, override, error, message):
     with pytest.raises(error, match=message):
         task(place, kind, text, override)
-
-
-def test_broken_shards_are_named(tmp_path):
-    (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 nothing")
-    with pytest.raises(DataError, match=r"a\.npz"):
-        read_set(tmp_path, ("pixels",))
 
 
 def test_the_learning_rate_rises_holds_and_falls():

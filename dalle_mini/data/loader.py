@@ -1,0 +1,69 @@
+"""Batches of a record set: a pure function of (seed, step), whatever the number of processes or where a run resumes.
+
+Every epoch is in an order of its own, and a batch may reach over the end of one.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import grain
+import numpy as np
+
+from dalle_mini.data.records import Picture, Record
+from dalle_mini.data.shards import RecordSet
+from dalle_mini.errors import ConfigError
+
+_THREADS = 4
+_BATCHES_AHEAD = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """One process's share of a step. Of tokens, `arrays` has text int32[batch, text] and image int32[batch, image];
+    of pictures, pixels uint8[batch, height, width, 3]."""
+
+    ids: list[str]
+    captions: list[str]
+    arrays: dict[str, np.ndarray]
+
+
+class Loader:
+    """The batches that process `process` of `processes` trains on; ConfigError if they can't share evenly."""
+
+    def __init__(
+        self, record_set: RecordSet, *, batch_size: int, seed: int, process: int = 0, processes: int = 1
+    ) -> None:
+        if batch_size < 1 or batch_size % processes:
+            hint = f"choose a multiple of {processes}, the number of processes"
+            raise ConfigError(f"batch_size={batch_size!r} can't be shared by {processes} processes", hint=hint)
+        if not 0 <= process < processes:
+            raise ConfigError(f"process={process!r} is not one of {processes} processes")
+        shuffled = grain.MapDataset.source(record_set).seed(seed).shuffle().repeat()
+        local = batch_size // processes
+        self._batches = shuffled.batch(local, batch_fn=_stack)[process::processes]
+
+    def at(self, step: int) -> Batch:
+        """The batch of one step."""
+        batch = self._batches[step]
+        assert batch is not None  # only filters leave gaps
+        return batch
+
+    def iterate(self, first_step: int = 0) -> Iterator[Batch]:
+        """The batches from `first_step` on, without end; some are read ahead by threads."""
+        return _read_ahead(self._batches[first_step:])
+
+
+def read_in_order(record_set: RecordSet, first: int, last: int, batch_size: int) -> Iterator[Batch]:
+    """The records from `first` to before `last` as they lie in the set, the last batch a shorter one."""
+    return _read_ahead(grain.MapDataset.source(record_set)[first:last].batch(batch_size, batch_fn=_stack))
+
+
+def _read_ahead(batches: grain.MapDataset) -> Iterator[Batch]:
+    options = grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=_BATCHES_AHEAD)
+    return iter(batches.to_iter_dataset(options))
+
+
+def _stack(records: Sequence[Record]) -> Batch:
+    names = ("pixels",) if isinstance(records[0], Picture) else ("text", "image")
+    arrays = {name: np.stack([getattr(record, name) for record in records]) for name in names}
+    return Batch([record.id for record in records], [record.caption for record in records], arrays)
