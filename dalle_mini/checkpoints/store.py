@@ -44,6 +44,7 @@ _TOKENIZER_FILES = (
     "tokenizer_config.json",
     "vocab.json",
     "merges.txt",
+    "vocab.txt",
     "special_tokens_map.json",
     "added_tokens.json",
     "enwiki-words-frequency.txt",

@@ -15,10 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from dalle_mini.arrays import Array, Float, Int32, Key, Params, UInt8
+from dalle_mini.arrays import Array, Float, Key, Params, UInt8
 from dalle_mini.checkpoints.store import save_clip
 from dalle_mini.config import CLIPConfig, CLIPTextConfig, CLIPVisionConfig
-from dalle_mini.data.shards import read_set
+from dalle_mini.data.loader import Batch, Loader
+from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import ConfigError, DataError
 from dalle_mini.grid import save_png
 from dalle_mini.models import clip
@@ -29,7 +30,7 @@ from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer, upda
 from dalle_mini.training.runfile import build_section, check_tables
 from dalle_mini.training.state import TrainState
 
-_ASKED, _SHOWN = 64, 16
+_SHOWN = 16
 _OF_THE_TOKENIZER = ("vocab_size", "eos_token_id", "pooling")
 
 
@@ -83,15 +84,16 @@ class CLIPTask:
             build_section(CLIPVisionConfig, tables, "vision"),
             **dataclasses.asdict(build_section(SpaceConfig, tables, "model")),
         )
-        self._set = read_set(Path(self.data.pictures), ("pixels", "captions"))
-        self._check_set()
+        pictures = RecordSet.open(self.data.pictures, "pictures")
+        self._check_resolution(pictures.manifest.resolution)
+        self._loader = Loader(pictures, batch_size=self.optimizer.batch_size, seed=self.loop.seed)
 
-    def _check_set(self) -> None:
-        found, size = self._set["pixels"].shape[1:], self.config.vision_config.image_size
-        if found != (size, size, 3):
+    def _check_resolution(self, found: int) -> None:
+        size = self.config.vision_config.image_size
+        if found != size:
             raise DataError(
-                f"pictures of shape {found}, the model reads {(size, size, 3)}",
-                hint="build the pictures at vision.image_size",
+                f"pictures of {found} pixels a side, the model reads {size}",
+                hint="set vision.image_size, or build the pictures at that size",
             )
 
     def init(self) -> TrainState:
@@ -99,25 +101,23 @@ class CLIPTask:
         return TrainState.fresh(params, build_optimizer(self.optimizer).init(params))
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
-        random = np.random.default_rng((self.loop.seed, step))
-        chosen = random.integers(len(self._set["pixels"]), size=self.optimizer.batch_size)
-        return {"pixels": self._set["pixels"][chosen], "text": self._read(self._set["captions"][chosen])}
+        return self._read(self._loader.at(step))
 
     def train_step(self, state: TrainState, batch) -> tuple[TrainState, dict[str, Any]]:
         return train_step(state, batch, self.config, self.augmentation, self.optimizer, self.loop.seed)
 
     def sample(self, state: TrainState, path: Path) -> None:
-        """Pictures with their own caption, and with the one that fits best among those of the set's first pictures."""
-        pixels, captions = self._set["pixels"][:_ASKED], [str(caption) for caption in self._set["captions"][:_ASKED]]
-        logits = compare(state.average, self.config, {"pixels": pixels, "text": self._read(captions)})
-        best = [captions[index] for index in np.asarray(logits).argmax(axis=1)]
-        save_png(compose_caption_sheet(pixels[:_SHOWN], captions[:_SHOWN], best[:_SHOWN]), path)
+        """Pictures of the first batch with their own caption, and with that of the batch which fits best."""
+        batch = self._loader.at(0)
+        cosines = compare(state.average, self.config, self._read(batch))
+        best = [batch.captions[index] for index in np.asarray(cosines).argmax(axis=1)]
+        save_png(compose_caption_sheet(batch.arrays["pixels"][:_SHOWN], batch.captions[:_SHOWN], best[:_SHOWN]), path)
 
     def export(self, state: TrainState, directory: Path) -> None:
         save_clip(directory, self.config, state.average, tokenizer=self.data.tokenizer, overwrite=True)
 
-    def _read(self, captions) -> Int32[np.ndarray, "batch text"]:
-        return self._tokenizer.encode([str(caption) for caption in captions]).tokens
+    def _read(self, batch: Batch) -> dict[str, np.ndarray]:
+        return {**batch.arrays, "text": self._tokenizer.encode(batch.captions).tokens}
 
 
 def _read_text_section(tables: dict[str, dict[str, Any]]) -> CLIPTextConfig:
@@ -168,8 +168,8 @@ def train_step(
 
     (value, accuracies), gradients = jax.value_and_grad(loss, has_aux=True)(state.params)
     updates, optimizer_state = build_optimizer(optimizer).update(gradients, state.optimizer, state.params)
-    params = optax.apply_updates(state.params, updates)
-    params = {**params, "logit_scale": jnp.minimum(params["logit_scale"], math.log(clip.MAX_SCALE))}
+    params = jax.tree.map(jnp.add, state.params, updates)
+    params |= {"logit_scale": jnp.minimum(params["logit_scale"], math.log(clip.MAX_SCALE))}
     average = update_average(state.average, params, state.step, optimizer.ema_decay)
     metrics = {"loss": value, **accuracies, "scale": jnp.exp(params["logit_scale"])}
     return TrainState(state.step + 1, params, average, optimizer_state), metrics
