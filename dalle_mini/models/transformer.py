@@ -232,12 +232,16 @@ class Embedding(nn.Module):
         return self.drop(self.norm(embedded + positions))
 
 
-def _build_layers(layer: type[nn.Module], config: TransformerConfig, count: int, dropout: float, scan: bool):
+def _build_layers(
+    layer: type[nn.Module], config: TransformerConfig, count: int, dropout: float, scan: bool, remat: bool
+):
     """`count` layers one by one, or one scanned layer with stacked parameters (shorter compiles, for training)."""
+    if remat:
+        layer = nn.remat(layer, prevent_cse=not scan)
     if not scan:
         return [layer(config, dropout) for _ in range(count)]
     scanned = nn.scan(
-        nn.remat(layer),
+        layer,
         variable_axes={"params": 0},
         split_rngs={"params": True, "dropout": True},
         in_axes=nn.broadcast,
@@ -258,11 +262,12 @@ class Encoder(nn.Module):
     config: TransformerConfig
     dropout: float
     scan: bool
+    remat: bool
 
     def setup(self):
         c = self.config
         self.embedding = Embedding(c, c.encoder_vocab_size, c.max_text_length, self.dropout)
-        self.layers = _build_layers(EncoderLayer, c, c.encoder_layers, self.dropout, self.scan)
+        self.layers = _build_layers(EncoderLayer, c, c.encoder_layers, self.dropout, self.scan, self.remat)
         self.final_norm = _feeding_norm()
 
     def __call__(self, tokens, mask):
@@ -274,11 +279,12 @@ class Decoder(nn.Module):
     config: TransformerConfig
     dropout: float
     scan: bool
+    remat: bool
 
     def setup(self):
         c = self.config
         self.embedding = Embedding(c, c.decoder_vocab_size, c.image_length, self.dropout)
-        self.layers = _build_layers(DecoderLayer, c, c.decoder_layers, self.dropout, self.scan)
+        self.layers = _build_layers(DecoderLayer, c, c.decoder_layers, self.dropout, self.scan, self.remat)
         self.final_norm = _feeding_norm()
         self.head = Linear(c.d_model, c.decoder_vocab_size)
 
@@ -301,15 +307,17 @@ class Decoder(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Encoder and decoder; `scan` stacks the layers' parameters (training only), `dropout` needs a "dropout" stream."""
+    """Encoder and decoder. For training: `scan` stacks the layers' parameters, `remat` computes each layer's insides
+    again for its gradient instead of keeping them, `dropout` needs a "dropout" stream."""
 
     config: TransformerConfig
     dropout: float = 0.0
     scan: bool = False
+    remat: bool = False
 
     def setup(self):
-        self.encoder = Encoder(self.config, self.dropout, self.scan)
-        self.decoder = Decoder(self.config, self.dropout, self.scan)
+        self.encoder = Encoder(self.config, self.dropout, self.scan, self.remat)
+        self.decoder = Decoder(self.config, self.dropout, self.scan, self.remat)
 
     def __call__(self, text_tokens, text_mask, decoder_tokens):
         return self.decoder(decoder_tokens, self.encoder(text_tokens, text_mask), text_mask)

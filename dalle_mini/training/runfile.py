@@ -1,8 +1,11 @@
 """Run files: TOML tables that become frozen dataclasses, with the nearest name offered for a mistyped one."""
 
 import dataclasses
+import math
 import tomllib
-from collections.abc import Mapping, Sequence
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +13,7 @@ from dalle_mini.config import check_names, suggest
 from dalle_mini.errors import ConfigError
 
 Section = TypeVar("Section")
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
 def read_run_file(path: Path, overrides: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
@@ -40,10 +44,17 @@ def _apply(tables: dict[str, dict[str, Any]], override: str) -> None:
     tables.setdefault(table, {})[name] = value
 
 
+def build_sections(tables: Mapping[str, dict[str, Any]], **classes: type) -> dict[str, Any]:
+    """A dataclass for every table of a run file, by its name; a table that is not among `classes` is refused."""
+    check_tables(tables, list(classes))
+    return {name: build_section(cls, tables, name) for name, cls in classes.items()}
+
+
 def build_section(cls: type[Section], tables: Mapping[str, dict[str, Any]], name: str) -> Section:
-    """The dataclass of one table; missing and unknown names are a ConfigError."""
+    """The dataclass of one table; missing and unknown names and values of another type are a ConfigError."""
     values = check_names(cls, tables.get(name, {}), f"name in [{name}]")
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    hints = typing.get_type_hints(cls)
+    values = {field: _read_value(hints[field], value, f"{name}.{field}") for field, value in values.items()}
     required = [
         field.name
         for field in dataclasses.fields(cls)  # type: ignore[arg-type]
@@ -51,7 +62,24 @@ def build_section(cls: type[Section], tables: Mapping[str, dict[str, Any]], name
     ]
     if required:
         raise ConfigError(f"[{name}] lacks {', '.join(required)}", hint="see the run files in recipes/")
-    return cls(**values)
+    # A model's config knows defaults of its own that hang on other fields.
+    build: Callable[..., Section] | None = getattr(cls, "from_dict", None)
+    return build(values) if build else cls(**values)
+
+
+def _read_value(kind: Any, value: Any, name: str) -> Any:
+    """`value` as a field of type `kind` holds it: lists as tuples, and whole numbers as floats where those are due."""
+    if typing.get_origin(kind) is tuple and isinstance(value, list):
+        item, _ = typing.get_args(kind)
+        return tuple(_read_value(item, element, name) for element in value)
+    if isinstance(kind, types.UnionType):
+        kind = next(option for option in typing.get_args(kind) if option is not type(None))
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind or (kind is float and not math.isfinite(value)):
+        wanted = _WORDS.get(kind, "a list")
+        raise ConfigError(f"{name}={value!r} is not {wanted}", hint="see the run files in recipes/")
+    return value
 
 
 def check_tables(tables: Mapping[str, Any], known: Sequence[str]) -> None:
@@ -59,3 +87,26 @@ def check_tables(tables: Mapping[str, Any], known: Sequence[str]) -> None:
     for name in tables:
         if name not in known:
             raise ConfigError(f"unknown table [{name}] in the run file", hint=suggest(name, list(known)))
+
+
+def require_positive(section: Any, table: str, *names: str) -> None:
+    """Refuse fields of a section that are not above 0."""
+    for name in names:
+        value = getattr(section, name)
+        if not value > 0:
+            raise ConfigError(f"{table}.{name}={value!r} must be above 0", hint="mend the run file")
+
+
+def require_not_negative(section: Any, table: str, *names: str) -> None:
+    """Refuse fields of a section that are below 0."""
+    for name in names:
+        value = getattr(section, name)
+        if value < 0:
+            raise ConfigError(f"{table}.{name}={value!r} must not be negative", hint="mend the run file")
+
+
+def require_choice(section: Any, table: str, name: str, choices: Sequence[str]) -> None:
+    """Refuse a field that is none of `choices`."""
+    value = getattr(section, name)
+    if value not in choices:
+        raise ConfigError(f"{table}.{name}={value!r} is not known", hint=suggest(value, list(choices)))

@@ -1,128 +1,101 @@
-"""Training the transformer: cross entropy of image tokens, with some captions left blank so that guidance can compare.
+"""Training the transformer: cross entropy of image tokens, with some captions left blank so that guidance can compare
+(Ho & Salimans 2022, arXiv 2207.12598, algorithm 1).
 
 The loss is the original's: the mean over all positions of the cross entropy over all `image_vocab_size + 1` classes.
 """
 
 import dataclasses
 import functools
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
+from PIL import Image
 
 from dalle_mini.arrays import Array, Float, Int32, Params
 from dalle_mini.checkpoints.layout import unstack_layers
+from dalle_mini.checkpoints.staging import write_whole
 from dalle_mini.checkpoints.store import load_vqgan, save_transformer
-from dalle_mini.config import GenerationConfig, TransformerConfig, check_names
-from dalle_mini.data.loader import Loader
-from dalle_mini.data.shards import RecordSet
-from dalle_mini.errors import ConfigError, DataError
+from dalle_mini.config import GenerationConfig, TransformerConfig
+from dalle_mini.data.loader import Batch, Loader
+from dalle_mini.errors import ConfigError
 from dalle_mini.grid import compose_grid, save_png
 from dalle_mini.models import transformer
-from dalle_mini.pipeline import DalleMini
-from dalle_mini.text.tokenizer import Tokenizer
+from dalle_mini.pipeline import DalleMini, decode_pixels
+from dalle_mini.text.tokenizer import FILES, Tokenizer
 from dalle_mini.training.loop import LoopConfig
-from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer, update_average
-from dalle_mini.training.runfile import build_section, check_tables
+from dalle_mini.training.optimizer import OptimizerConfig, accumulate_gradients, build_optimizer, update_average
+from dalle_mini.training.runfile import build_sections, require_choice, require_positive
+from dalle_mini.training.sharding import MeshConfig, row_share
 from dalle_mini.training.state import TrainState
-
-
-@dataclasses.dataclass(frozen=True)
-class TokenData:
-    """Where the token set lies, and what it was made with; `prompts` are drawn into the sample sheets."""
-
-    tokens: str
-    tokenizer: str
-    vqgan: str
-    prompts: tuple[str, ...] = ()
+from dalle_mini.training.tokens import TokenData, open_tokens
 
 
 @dataclasses.dataclass(frozen=True)
 class LearningConfig:
-    """`blank_captions` is the share of captions left blank; `scan_layers` stacks the layers for shorter compiles."""
+    """`blank_captions` is the share of captions left blank. `scan_layers` stacks the layers for shorter compiles;
+    `remat` computes a layer's insides again on the way back instead of keeping them. Parameters are float32 whatever
+    `dtype` products are computed in."""
 
     blank_captions: float = 0.1
     dropout: float = 0.0
     scan_layers: bool = True
-    guidance_scale: float = 3.0
+    remat: bool = True
+    dtype: str = "float32"
 
     def __post_init__(self) -> None:
         for name in ("blank_captions", "dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"learning.{name}={getattr(self, name)!r} must be from 0 to below 1")
+        require_choice(self, "learning", "dtype", ("float32", "bfloat16"))
 
 
-class TransformerTask:
-    """A run of transformer training; batches are a pure function of (seed, step)."""
+@dataclasses.dataclass(frozen=True)
+class SampleConfig:
+    """What is drawn into the sample sheets: a row of `images` for every prompt, and one of the set's own pictures."""
 
-    def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
-        check_tables(tables, ("data", "model", "learning", "optimizer", "loop"))
-        self.config = TransformerConfig.from_dict(
-            check_names(TransformerConfig, tables.get("model", {}), "name in [model]")
-        )
-        self.learning = build_section(LearningConfig, tables, "learning")
-        self.optimizer = build_section(OptimizerConfig, tables, "optimizer")
-        self.loop = build_section(LoopConfig, tables, "loop")
-        self.steps = self.optimizer.steps
-        self.data = build_section(TokenData, tables, "data")
-        c = self.config
-        self._tokenizer = Tokenizer.from_directory(
-            Path(self.data.tokenizer), max_length=c.max_text_length, normalize=c.normalize_text
-        )
-        self._set = RecordSet.open(self.data.tokens, "tokens")
-        self._check_set()
-        self._loader = Loader(self._set, batch_size=self.optimizer.batch_size, seed=self.loop.seed)
-        self._empty = np.asarray(self._tokenizer.encode_empty(1).tokens)
+    prompts: tuple[str, ...] = ()
+    images: int = 6
+    guidance_scale: float = 3.0
 
-    def _check_set(self) -> None:
-        c, made = self.config, self._set.manifest
-        for name, length, size, most_length, most_size in (
-            ("text", made.text_length, made.vocab_size, c.max_text_length, c.encoder_vocab_size),
-            ("image", made.image_length, made.codebook_size, c.image_length, c.image_vocab_size),
-        ):
-            if length != most_length or size > most_size:
-                raise DataError(
-                    f"{name} tokens: {length} a row below {size}, not {most_length} below {most_size}",
-                    hint="encode the pictures with this model's tokenizer and VQGAN",
-                )
+    def __post_init__(self) -> None:
+        require_positive(self, "samples", "images")
+        GenerationConfig(images=self.images, guidance_scale=self.guidance_scale)
 
-    def init(self) -> TrainState:
-        params = transformer.init(jax.random.key(self.loop.seed), self.config, scan=self.learning.scan_layers)
-        return TrainState.fresh(params, build_optimizer(self.optimizer).init(params))
 
-    def batch(self, step: int) -> dict[str, np.ndarray]:
-        arrays = self._loader.at(step).arrays
-        random = np.random.default_rng((self.loop.seed, step))
-        blank = random.random(len(arrays["text"])) < self.learning.blank_captions
-        return {**arrays, "text": np.where(blank[:, None], self._empty, arrays["text"])}
+def read_sections(tables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The tables of a run file as dataclasses, by name; ConfigError for what they can't hold."""
+    return build_sections(
+        tables,
+        data=TokenData,
+        model=TransformerConfig,
+        learning=LearningConfig,
+        samples=SampleConfig,
+        optimizer=OptimizerConfig,
+        loop=LoopConfig,
+        mesh=MeshConfig,
+    )
 
-    def train_step(self, state: TrainState, batch) -> tuple[TrainState, dict[str, Any]]:
-        pad = self._tokenizer.pad_id
-        return train_step(state, batch, self.config, self.learning, self.optimizer, self.loop.seed, pad)
 
-    def sample(self, state: TrainState, path: Path) -> None:
-        """Three pictures of every prompt of the run file, a row a prompt."""
-        vqgan_config, vqgan_params = load_vqgan(Path(self.data.vqgan))
-        model = DalleMini(
-            name="training",
-            config=self.config,
-            params=self._unstacked(state.average),
-            vqgan_config=vqgan_config,
-            vqgan_params=vqgan_params,
-            tokenizer=self._tokenizer,
-            defaults=GenerationConfig(guidance_scale=self.learning.guidance_scale),
-        )
-        rows = [model.generate(prompt, images=6, seed=0).images for prompt in self.data.prompts]
-        if rows:
-            save_png(compose_grid([image for row in rows for image in row], columns=12), path)
+def init_state(sections: Mapping[str, Any]) -> TrainState:
+    """The state before the first step."""
+    config, learning, optimizer = (sections[name] for name in ("model", "learning", "optimizer"))
+    params = transformer.init(jax.random.key(sections["loop"].seed), config, scan=learning.scan_layers)
+    return TrainState.fresh(params, build_optimizer(optimizer).init(params), averaged=optimizer.ema_decay > 0)
 
-    def export(self, state: TrainState, directory: Path) -> None:
-        save_transformer(directory, self.config, self._unstacked(state.average), overwrite=True)
 
-    def _unstacked(self, params: Params) -> Params:
-        return unstack_layers(params) if self.learning.scan_layers else params
+def batch_shapes(sections: Mapping[str, Any]) -> dict[str, jax.ShapeDtypeStruct]:
+    """The arrays of a whole batch."""
+    config, rows = sections["model"], sections["optimizer"].batch_size
+    return {
+        "text": jax.ShapeDtypeStruct((rows, config.max_text_length), jnp.int32),
+        "mask": jax.ShapeDtypeStruct((rows, config.max_text_length), jnp.bool_),
+        "image": jax.ShapeDtypeStruct((rows, config.image_length), jnp.int32),
+    }
 
 
 def cross_entropy(
@@ -132,28 +105,89 @@ def cross_entropy(
     return optax.softmax_cross_entropy_with_integer_labels(logits, labels)
 
 
-@functools.partial(jax.jit, static_argnames=("config", "learning", "optimizer", "seed", "pad"), donate_argnames="state")
 def train_step(
-    state: TrainState,
-    batch: dict[str, Int32[Array, "batch _"]],
-    config: TransformerConfig,
-    learning: LearningConfig,
-    optimizer: OptimizerConfig,
-    seed: int,
-    pad: int,
+    state: TrainState, arrays: dict[str, jax.Array], *, sections: Mapping[str, Any]
 ) -> tuple[TrainState, dict[str, Any]]:
-    """One update; `pad` is the padding id of the text tokens."""
-    model = transformer.Transformer(config, learning.dropout, learning.scan_layers)
-    inputs = transformer.shift_right(batch["image"], config)
-    key = jax.random.fold_in(jax.random.key(seed), state.step)
+    """One update."""
+    config, learning, optimizer = (sections[name] for name in ("model", "learning", "optimizer"))
+    model = transformer.Transformer(config, learning.dropout, learning.scan_layers, learning.remat)
+    key = jax.random.fold_in(jax.random.key(sections["loop"].seed), state.step)
 
-    def loss(params: Params):
-        logits = model.apply({"params": params}, batch["text"], batch["text"] != pad, inputs, rngs={"dropout": key})
-        return cross_entropy(logits, batch["image"]).mean()
+    def loss(params: Params, rows: dict[str, jax.Array], part):
+        computed = jax.tree.map(lambda leaf: leaf.astype(learning.dtype), params)
+        inputs = transformer.shift_right(rows["image"], config)
+        streams = {"dropout": jax.random.fold_in(key, part)}
+        logits = model.apply({"params": computed}, rows["text"], rows["mask"], inputs, rngs=streams)
+        return cross_entropy(logits, rows["image"]).mean(), ()
 
-    value, gradients = jax.value_and_grad(loss)(state.params)
+    (value, _), gradients = accumulate_gradients(loss, state.params, arrays, optimizer.accumulate)
     updates, optimizer_state = build_optimizer(optimizer).update(gradients, state.optimizer, state.params)
     params = optax.apply_updates(state.params, updates)
     average = update_average(state.average, params, state.step, optimizer.ema_decay)
     metrics = {"loss": value, "gradient_norm": optax.tree.norm(gradients)}
     return TrainState(state.step + 1, params, average, optimizer_state), metrics
+
+
+class TransformerTask:
+    """A run of transformer training; batches are a pure function of (seed, step)."""
+
+    def __init__(self, tables: Mapping[str, dict[str, Any]]) -> None:
+        self.sections = read_sections(tables)
+        self._config: TransformerConfig = self.sections["model"]
+        self._learning: LearningConfig = self.sections["learning"]
+        self._samples: SampleConfig = self.sections["samples"]
+        self._optimizer: OptimizerConfig = self.sections["optimizer"]
+        self._data: TokenData = self.sections["data"]
+        self.loop: LoopConfig = self.sections["loop"]
+        self.mesh: MeshConfig = self.sections["mesh"]
+        self.steps = self._optimizer.steps
+        self.init = functools.partial(init_state, self.sections)
+        self.train_step = functools.partial(train_step, sections=self.sections)
+        self._tokenizer = Tokenizer.from_directory(
+            Path(self._data.tokenizer),
+            max_length=self._config.max_text_length,
+            normalize=self._config.normalize_text,
+        )
+        self._tokenizer.encode(self._samples.prompts)
+        self._empty = np.asarray(self._tokenizer.encode_empty(1).tokens)
+        self._set = open_tokens(self._data, self._config)
+
+    def batches(self, first_step: int) -> Iterator[Batch]:
+        """This process's rows of the steps from `first_step` on: text and its mask, and image tokens."""
+        share = row_share(self.mesh)
+        loader = Loader(self._set, batch_size=self._optimizer.batch_size, seed=self.loop.seed, **share)
+        for step, batch in enumerate(loader.iterate(first_step), start=first_step):
+            blank = np.random.default_rng((self.loop.seed, step)).random(self._optimizer.batch_size)
+            mine = np.split(blank < self._learning.blank_captions, share["processes"])[share["process"]]
+            text = np.where(mine[:, None], self._empty, batch.arrays["text"])
+            arrays = {"text": text, "mask": text != self._tokenizer.pad_id, "image": batch.arrays["image"]}
+            yield dataclasses.replace(batch, arrays=arrays)
+
+    def sample(self, state: TrainState, path: Path) -> None:
+        """A row of pictures for every prompt of the run file, and a row of the set's own, as the VQGAN shows them."""
+        count = self._samples.images
+        if not self._samples.prompts:
+            return
+        vqgan_config, vqgan_params = load_vqgan(Path(self._data.vqgan))
+        params = jax.device_put(state.weights)
+        model = DalleMini(
+            name="training",
+            config=self._config,
+            params=unstack_layers(params) if self._learning.scan_layers else params,
+            vqgan_config=vqgan_config,
+            vqgan_params=vqgan_params,
+            tokenizer=self._tokenizer,
+            defaults=GenerationConfig(images=count, guidance_scale=self._samples.guidance_scale),
+        )
+        drawn = [image for prompt in self._samples.prompts for image in model.generate(prompt, seed=0).images]
+        known = [
+            Image.fromarray(np.asarray(decode_pixels(vqgan_params, vqgan_config, tokens)))
+            for tokens in Loader(self._set, batch_size=count, seed=self.loop.seed).at(0).arrays["image"]
+        ]
+        save_png(compose_grid(drawn + known, columns=count), path)
+
+    def export(self, state: TrainState, directory: Path) -> None:
+        """The weights, with the tokenizer's files beside them."""
+        save_transformer(directory, self._config, state.weights, overwrite=True)
+        for source in filter(Path.is_file, (Path(self._data.tokenizer) / name for name in FILES)):
+            write_whole(directory / source.name, source.read_bytes())

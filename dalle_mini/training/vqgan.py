@@ -7,6 +7,7 @@ Pixels are compared by absolute and squared difference, and their steps to neigh
 
 import dataclasses
 import functools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,18 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from dalle_mini.arrays import Array, Float, Params, UInt8
+from dalle_mini.arrays import Array, Params, UInt8
 from dalle_mini.checkpoints.store import save_vqgan
 from dalle_mini.config import VQGANConfig
-from dalle_mini.data.loader import Loader
+from dalle_mini.data.loader import Batch, Loader
 from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import DataError
 from dalle_mini.grid import compose_grid, save_png
 from dalle_mini.models import vqgan
 from dalle_mini.training.loop import LoopConfig
 from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer, update_average
-from dalle_mini.training.runfile import build_section, check_tables
+from dalle_mini.training.runfile import build_sections
+from dalle_mini.training.sharding import MeshConfig, row_share
 from dalle_mini.training.state import TrainState
 
 _SHOWN = 16
@@ -51,10 +53,11 @@ class PictureData:
 
 @dataclasses.dataclass(frozen=True)
 class CodeUse:
-    """Moving averages behind the codebook: how often each code is chosen, and the sum of what chose it."""
+    """Moving averages behind the codebook: how often each code is chosen, `counts` [codes], and the sum of what chose
+    it, `sums` [codes, embed_dim]. No shapes in the types: abstract arrays and shardings stand here too."""
 
-    counts: Float[Array, "codes"]
-    sums: Float[Array, "codes embed_dim"]
+    counts: Array
+    sums: Array
 
 
 jax.tree_util.register_dataclass(CodeUse, data_fields=["counts", "sums"], meta_fields=[])
@@ -64,40 +67,50 @@ class VQGANTask:
     """A run of VQGAN training; batches are a pure function of (seed, step)."""
 
     def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
-        check_tables(tables, ("data", "model", "loss", "optimizer", "loop"))
-        self.config = build_section(VQGANConfig, tables, "model")
-        self.losses = build_section(LossConfig, tables, "loss")
-        self.optimizer = build_section(OptimizerConfig, tables, "optimizer")
-        self.loop = build_section(LoopConfig, tables, "loop")
+        self.sections = build_sections(
+            tables,
+            data=PictureData,
+            model=VQGANConfig,
+            loss=LossConfig,
+            optimizer=OptimizerConfig,
+            loop=LoopConfig,
+            mesh=MeshConfig,
+        )
+        self.config, self.losses = self.sections["model"], self.sections["loss"]
+        self.optimizer, self.loop, self.mesh = (self.sections[name] for name in ("optimizer", "loop", "mesh"))
         self.steps = self.optimizer.steps
-        data = build_section(PictureData, tables, "data")
-        pictures = RecordSet.open(data.pictures, "pictures")
+        pictures = RecordSet.open(self.sections["data"].pictures, "pictures")
         if pictures.manifest.resolution != self.config.resolution:
             found, expected = pictures.manifest.resolution, self.config.resolution
             raise DataError(f"pictures of the shape {(found, found)}, the model reads {(expected, expected)}")
-        self._loader = Loader(pictures, batch_size=self.optimizer.batch_size, seed=self.loop.seed)
+        self._pictures = pictures
 
     def init(self) -> TrainState:
         params = vqgan.init(jax.random.key(self.loop.seed), self.config)
         codes, width = self.config.codebook_size, self.config.embed_dim
         use = CodeUse(jnp.zeros(codes), jnp.zeros((codes, width)))
-        return TrainState.fresh(params, build_optimizer(self.optimizer).init(params), use)
+        averaged = self.optimizer.ema_decay > 0
+        return TrainState.fresh(params, build_optimizer(self.optimizer).init(params), use, averaged=averaged)
 
-    def batch(self, step: int) -> UInt8[np.ndarray, "batch height width channels"]:
-        return self._loader.at(step).arrays["pixels"]
+    def batches(self, first_step: int) -> Iterator[Batch]:
+        return self._loader().iterate(first_step)
 
-    def train_step(self, state: TrainState, batch) -> tuple[TrainState, dict[str, Any]]:
-        return train_step(state, batch, self.config, self.losses, self.optimizer, self.loop.seed)
+    def _loader(self) -> Loader:
+        share = row_share(self.mesh)
+        return Loader(self._pictures, batch_size=self.optimizer.batch_size, seed=self.loop.seed, **share)
+
+    def train_step(self, state: TrainState, arrays) -> tuple[TrainState, dict[str, Any]]:
+        return train_step(state, arrays["pixels"], self.config, self.losses, self.optimizer, self.loop.seed)
 
     def sample(self, state: TrainState, path: Path) -> None:
         """Pictures above their reconstructions."""
-        pixels = self.batch(0)[:_SHOWN]
-        redrawn = np.asarray(reconstruct(state.average, self.config, pixels))
+        pixels = self._loader().at(0).arrays["pixels"][:_SHOWN]
+        redrawn = np.asarray(reconstruct(state.weights, self.config, pixels))
         shown = [Image.fromarray(array) for array in np.concatenate([pixels, redrawn])]
         save_png(compose_grid(shown, columns=len(pixels)), path)
 
     def export(self, state: TrainState, directory: Path) -> None:
-        save_vqgan(directory, self.config, state.average, overwrite=True)
+        save_vqgan(directory, self.config, state.weights, overwrite=True)
 
 
 @functools.partial(jax.jit, static_argnames="config")
@@ -107,7 +120,6 @@ def reconstruct(params: Params, config: VQGANConfig, pixels: UInt8[Array, "batch
     return jnp.round(jnp.clip(vqgan.decode(params, config, tokens), 0, 1) * 255).astype(jnp.uint8)
 
 
-@functools.partial(jax.jit, static_argnames=("config", "losses", "optimizer", "seed"), donate_argnames="state")
 def train_step(
     state: TrainState,
     batch: UInt8[Array, "batch height width channels"],

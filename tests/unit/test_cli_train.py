@@ -30,6 +30,7 @@ encoder_attention_heads = 2
 decoder_attention_heads = 2
 encoder_ffn_dim = 32
 decoder_ffn_dim = 32
+normalize_text = true
 [optimizer]
 steps = 900
 batch_size = 4
@@ -80,7 +81,7 @@ def test_from_pictures_to_a_trained_transformer(here: Path, capsys: pytest.Captu
         ("data encode --pictures scenes --vqgan no --tokenizer no --max-text-length 1 --out o", "a text length of 1"),
         ("train vqgan none.toml --workdir work", "can't read run file 'none.toml'"),
         ("train vqgan run.toml --workdir work --set loop", "--set 'loop' is not table.name=value"),
-        ("train vqgan run.toml --workdir work --set loop.sead=1", "unknown name in [model] 'encoder_vocab_size'"),
+        ("train vqgan run.toml --workdir work --set loop.sead=1", "unknown name in [data] 'tokens'"),
         ("train transformer run.toml --workdir work --set loop.sead=1", "unknown name in [loop] 'sead'"),
     ],
 )

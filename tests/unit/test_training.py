@@ -7,9 +7,9 @@ import signal
 import threading
 
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 from doubles import IMAGE_SIZE, make_tiny_model
-from safetensors.numpy import load_file
 from sets import write_pictures
 
 from dalle_mini.checkpoints.store import load_transformer, load_vqgan
@@ -55,7 +55,9 @@ TRANSFORMER_RUN = """
 tokens = "PLACE/tokens"
 tokenizer = "PLACE/tiny"
 vqgan = "PLACE/tiny/vqgan"
+[samples]
 prompts = ["a red car"]
+images = 2
 [model]
 encoder_vocab_size = 320
 image_vocab_size = 64
@@ -107,6 +109,12 @@ def task(place, kind, text, *overrides):
     return kind(read_run_file(path, overrides))
 
 
+def read_save(workdir, step) -> dict:
+    """The arrays of a run's state by their paths, read without our own code."""
+    with ocp.StandardCheckpointer() as checkpointer:
+        return checkpointer.restore((workdir / "saves" / str(step) / "default").absolute())
+
+
 def logged(workdir) -> list[dict]:
     return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
 
@@ -135,27 +143,31 @@ def test_a_stopped_run_ends_as_an_unbroken_one(place, tmp_path, kind, text):
     loop.run(task(place, kind, text, steps), tmp_path / "whole")
 
     broken = task(place, kind, text, steps)
-    make_batch = broken.batch
+    make_batches = broken.batches
 
-    def batch(step):
-        if step == 5:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return make_batch(step)
+    def batches(first_step):
+        for step, batch in enumerate(make_batches(first_step), start=first_step):
+            if step == 5:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield batch
 
-    broken.batch = batch
+    broken.batches = batches
     assert threading.current_thread() is threading.main_thread()
     loop.run(broken, tmp_path / "broken")
     assert not (tmp_path / "broken" / "model").exists()
     loop.run(task(place, kind, text, steps), tmp_path / "broken")
 
-    whole, resumed = (load_file(tmp_path / run / "state.safetensors") for run in ("whole", "broken"))
+    whole, resumed = (read_save(tmp_path / run, 12) for run in ("whole", "broken"))
     assert whole.keys() == resumed.keys()
     assert all((whole[name] == resumed[name]).all() for name in whole)
 
 
 def test_a_run_of_another_shape_is_refused(place, tmp_path):
     loop.run(task(place, VQGANTask, VQGAN_RUN, "optimizer.steps=1"), tmp_path)
-    with pytest.raises(CheckpointError, match="another shape"):
+    with pytest.raises(ConfigError, match=r"model.embed_dim: 8, now 4"):
+        loop.run(task(place, VQGANTask, VQGAN_RUN, "model.embed_dim=4"), tmp_path)
+    (tmp_path / "run.json").unlink()
+    with pytest.raises(CheckpointError, match=r"(?s)another shape:\n  .*float32\[32, 8\], not float32\[32, 4\]"):
         loop.run(task(place, VQGANTask, VQGAN_RUN, "model.embed_dim=4"), tmp_path)
 
 
@@ -168,7 +180,7 @@ def test_a_run_of_another_shape_is_refused(place, tmp_path):
         (VQGANTask, VQGAN_RUN, 'data.pictures="nowhere"', DataError, "nowhere"),
         (VQGANTask, VQGAN_RUN, "optimizer.batch_size=0", ConfigError, "batch_size"),
         (TransformerTask, TRANSFORMER_RUN, "model.d_modle=4", ConfigError, "d_modle"),
-        (TransformerTask, TRANSFORMER_RUN, "model.image_length=64", DataError, "image tokens"),
+        (TransformerTask, TRANSFORMER_RUN, "model.image_length=64", DataError, "image length 16, the model's is 64"),
         (TransformerTask, TRANSFORMER_RUN, "learning.dropout=1.5", ConfigError, "dropout"),
     ],
 )
