@@ -35,7 +35,8 @@ class Affine(nn.Module):
     out_dim: int
 
     def setup(self):
-        self.kernel = self.param("kernel", nn.initializers.normal(INIT_STD), (self.out_dim, self.in_dim))
+        init = nn.initializers.variance_scaling(1.0, "fan_in", "normal", in_axis=1, out_axis=0)
+        self.kernel = self.param("kernel", init, (self.out_dim, self.in_dim))
         self.bias = self.param("bias", nn.initializers.zeros, (self.out_dim,))
 
     def __call__(self, x: Float[Array, "*batch in_dim"]) -> Float[Array, "*batch out_dim"]:

@@ -7,6 +7,7 @@ A batch's other captions are the wrong answers, so the larger the batch, the har
 import dataclasses
 import functools
 import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from dalle_mini.text.clip import read_clip_tokenizer
 from dalle_mini.training.caption_sheet import compose_caption_sheet
 from dalle_mini.training.loop import LoopConfig
 from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer, update_average
-from dalle_mini.training.runfile import build_section, check_tables
+from dalle_mini.training.runfile import build_sections, require_not_negative
+from dalle_mini.training.sharding import MeshConfig, row_share
 from dalle_mini.training.state import TrainState
 
 _SHOWN = 16
@@ -59,37 +61,32 @@ class AugmentationConfig:
     flip: bool = False
 
     def __post_init__(self) -> None:
-        if self.shift < 0:
-            raise ConfigError(f"augmentation.shift={self.shift!r} must be 0 (off) or more")
+        require_not_negative(self, "augmentation", "shift")
 
 
 class CLIPTask:
     """A run of CLIP training; batches are a pure function of (seed, step)."""
 
-    def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
-        check_tables(tables, ("data", "model", "text", "vision", "augmentation", "optimizer", "loop"))
-        self.augmentation = build_section(AugmentationConfig, tables, "augmentation")
-        self.optimizer = build_section(OptimizerConfig, tables, "optimizer")
-        self.loop = build_section(LoopConfig, tables, "loop")
-        self.steps = self.optimizer.steps
-        self.data = build_section(CaptionedPictures, tables, "data")
-        text = _read_text_section(tables)
+    def __init__(self, tables: Mapping[str, dict[str, Any]]) -> None:
+        self.sections: Mapping[str, Any] = _read_sections(tables)
+        self._augmentation: AugmentationConfig = self.sections["augmentation"]
+        self._optimizer: OptimizerConfig = self.sections["optimizer"]
+        self._data: CaptionedPictures = self.sections["data"]
+        self.loop: LoopConfig = self.sections["loop"]
+        self.mesh: MeshConfig = self.sections["mesh"]
+        self.steps = self._optimizer.steps
+        text: CLIPTextConfig = self.sections["text"]
         self._tokenizer = read_clip_tokenizer(
-            self.data.tokenizer, max_length=text.max_position_embeddings, normalize=text.normalize_text
+            self._data.tokenizer, max_length=text.max_position_embeddings, normalize=text.normalize_text
         )
-        self.config = CLIPConfig(
-            dataclasses.replace(
-                text, vocab_size=self._tokenizer.vocab_size, eos_token_id=self._tokenizer.byte_pairs.end_id
-            ),
-            build_section(CLIPVisionConfig, tables, "vision"),
-            **dataclasses.asdict(build_section(SpaceConfig, tables, "model")),
-        )
-        pictures = RecordSet.open(self.data.pictures, "pictures")
-        self._check_resolution(pictures.manifest.resolution)
-        self._loader = Loader(pictures, batch_size=self.optimizer.batch_size, seed=self.loop.seed)
+        known = {"vocab_size": self._tokenizer.vocab_size, "eos_token_id": self._tokenizer.byte_pairs.end_id}
+        space = dataclasses.asdict(self.sections["model"])
+        self.config = CLIPConfig(dataclasses.replace(text, **known), self.sections["vision"], **space)
+        self._pictures = RecordSet.open(self._data.pictures, "pictures")
+        self._check_resolution()
 
-    def _check_resolution(self, found: int) -> None:
-        size = self.config.vision_config.image_size
+    def _check_resolution(self) -> None:
+        found, size = self._pictures.manifest.resolution, self.config.vision_config.image_size
         if found != size:
             raise DataError(
                 f"pictures of {found} pixels a side, the model reads {size}",
@@ -98,33 +95,58 @@ class CLIPTask:
 
     def init(self) -> TrainState:
         params = clip.init(jax.random.key(self.loop.seed), self.config)
-        return TrainState.fresh(params, build_optimizer(self.optimizer).init(params))
+        averaged = self._optimizer.ema_decay > 0
+        return TrainState.fresh(params, build_optimizer(self._optimizer).init(params), averaged=averaged)
 
-    def batch(self, step: int) -> dict[str, np.ndarray]:
-        return self._read(self._loader.at(step))
+    def batches(self, first_step: int) -> Iterator[Batch]:
+        """This process's rows of the steps from `first_step` on: pixels, and the text tokens of their captions."""
+        return map(self._read, self._loader().iterate(first_step))
 
-    def train_step(self, state: TrainState, batch) -> tuple[TrainState, dict[str, Any]]:
-        return train_step(state, batch, self.config, self.augmentation, self.optimizer, self.loop.seed)
+    def train_step(self, state: TrainState, arrays: dict[str, jax.Array]) -> tuple[TrainState, dict[str, Any]]:
+        return train_step(state, arrays, self.config, self._augmentation, self._optimizer, self.loop.seed)
 
     def sample(self, state: TrainState, path: Path) -> None:
         """Pictures of the first batch with their own caption, and with that of the batch which fits best."""
-        batch = self._loader.at(0)
-        cosines = compare(state.average, self.config, self._read(batch))
+        batch = self._read(self._loader().at(0))
+        cosines = compare(state.weights, self.config, batch.arrays)
         best = [batch.captions[index] for index in np.asarray(cosines).argmax(axis=1)]
         save_png(compose_caption_sheet(batch.arrays["pixels"][:_SHOWN], batch.captions[:_SHOWN], best[:_SHOWN]), path)
 
     def export(self, state: TrainState, directory: Path) -> None:
-        save_clip(directory, self.config, state.average, tokenizer=self.data.tokenizer, overwrite=True)
+        """The weights, with the tokenizer's files beside them."""
+        save_clip(directory, self.config, state.weights, tokenizer=self._data.tokenizer, overwrite=True)
 
-    def _read(self, batch: Batch) -> dict[str, np.ndarray]:
-        return {**batch.arrays, "text": self._tokenizer.encode(batch.captions).tokens}
+    def _loader(self) -> Loader:
+        share = row_share(self.mesh)
+        return Loader(self._pictures, batch_size=self._optimizer.batch_size, seed=self.loop.seed, **share)
+
+    def _read(self, batch: Batch) -> Batch:
+        tokens = self._tokenizer.encode(batch.captions).tokens
+        return dataclasses.replace(batch, arrays={**batch.arrays, "text": tokens})
 
 
-def _read_text_section(tables: dict[str, dict[str, Any]]) -> CLIPTextConfig:
+def _read_sections(tables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The tables of a run file as dataclasses, by name; ConfigError for what they can't hold."""
     for name in _OF_THE_TOKENIZER:
         if name in tables.get("text", {}):
             raise ConfigError(f"text.{name} is not the run file's to say", hint="leave it out: the tokenizer decides")
-    return build_section(CLIPTextConfig, tables, "text")
+    sections = build_sections(
+        tables,
+        data=CaptionedPictures,
+        model=SpaceConfig,
+        text=CLIPTextConfig,
+        vision=CLIPVisionConfig,
+        augmentation=AugmentationConfig,
+        optimizer=OptimizerConfig,
+        loop=LoopConfig,
+        mesh=MeshConfig,
+    )
+    if (parts := sections["optimizer"].accumulate) > 1:
+        raise ConfigError(
+            f"optimizer.accumulate={parts}: the captions of one part would not compete with those of another",
+            hint="lower optimizer.batch_size, or divide it among devices with [mesh]",
+        )
+    return sections
 
 
 def contrastive_loss(
@@ -149,7 +171,6 @@ def compare(params: Params, config: CLIPConfig, batch: dict[str, Array]) -> Floa
     return clip.embed_images(params, config, batch["pixels"].astype(jnp.float32) / 255) @ texts.T
 
 
-@functools.partial(jax.jit, static_argnames=("config", "augmentation", "optimizer", "seed"), donate_argnames="state")
 def train_step(
     state: TrainState,
     batch: dict[str, Array],
@@ -171,7 +192,8 @@ def train_step(
     params = jax.tree.map(jnp.add, state.params, updates)
     params |= {"logit_scale": jnp.minimum(params["logit_scale"], math.log(clip.MAX_SCALE))}
     average = update_average(state.average, params, state.step, optimizer.ema_decay)
-    metrics = {"loss": value, **accuracies, "scale": jnp.exp(params["logit_scale"])}
+    scale, norm = jnp.exp(params["logit_scale"]), optax.tree.norm(gradients)
+    metrics = {"loss": value, **accuracies, "scale": scale, "gradient_norm": norm}
     return TrainState(state.step + 1, params, average, optimizer_state), metrics
 
 

@@ -27,7 +27,7 @@ _WHOLE = PartitionSpec()
 RULES: tuple[tuple[str, PartitionSpec], ...] = (
     (r"(step|count|ns_coeffs|grad_sq)$", _WHOLE),
     (r"/v_(row|col)/", _WHOLE),  # Adafactor's factors
-    (r"(bias|scale)$", _WHOLE),
+    (r"(bias|scale|class_embedding)$", _WHOLE),
     (r"(query|key|value|gate|head)/kernel$", PartitionSpec("model", "fsdp")),
     (r"(token|position)_embedding$", PartitionSpec(None, ("model", "fsdp"))),
     (r"out/kernel$", PartitionSpec("fsdp", "model")),
