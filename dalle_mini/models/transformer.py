@@ -17,6 +17,7 @@ import jax.numpy as jnp
 
 from dalle_mini.arrays import Array, Bool, Float, Int32, Key, Params
 from dalle_mini.config import TransformerConfig
+from dalle_mini.models.placement import divide_rows
 
 _ACTIVATIONS: dict[str, Callable] = {
     "gelu": functools.partial(jax.nn.gelu, approximate=False),
@@ -180,7 +181,7 @@ class EncoderLayer(nn.Module):
 
     def __call__(self, hidden, mask):
         hidden = hidden + self.self_attention(hidden, mask)
-        return hidden + self.feed_forward(hidden), None
+        return divide_rows(hidden + self.feed_forward(hidden)), None
 
 
 class DecoderLayer(nn.Module):
@@ -199,7 +200,7 @@ class DecoderLayer(nn.Module):
     def __call__(self, hidden, mask, states, cross_mask):
         hidden = hidden + self.self_attention(hidden, mask)
         hidden = hidden + self.cross_attention(hidden, self.project_cross(states), cross_mask)
-        return hidden + self.feed_forward(hidden), None
+        return divide_rows(hidden + self.feed_forward(hidden)), None
 
     def step(self, hidden, cache: KeyValue, cross: KeyValue, cross_mask, position):
         attended, cache = self.self_attention.step(hidden, cache, position)
@@ -229,7 +230,7 @@ class Embedding(nn.Module):
         embedded = self.token_embedding[tokens]
         if self.config.scale_embedding:
             embedded = embedded * jnp.asarray(math.sqrt(self.config.d_model), embedded.dtype)
-        return self.drop(self.norm(embedded + positions))
+        return divide_rows(self.drop(self.norm(embedded + positions)))
 
 
 def _build_layers(
@@ -292,7 +293,7 @@ class Decoder(nn.Module):
         hidden = self.embedding(tokens)
         causal = jnp.tril(jnp.ones((tokens.shape[1], tokens.shape[1]), bool))[None, None]
         hidden = _run_layers(self.layers, hidden, causal, states, mask[:, None, None, :])
-        return self.head(self.final_norm(hidden)).astype(jnp.float32)
+        return divide_rows(self.head(self.final_norm(hidden)).astype(jnp.float32))
 
     def project_cross(self, states):
         return tuple(layer.project_cross(states) for layer in self.layers)

@@ -152,11 +152,15 @@ def _begin(task: Task, mesh: Mesh, saves: Saves) -> TrainState:
     return saves.restore(jax.tree.map(place, abstract, shardings))
 
 
-def compile_step(train_step: Callable, mesh: Mesh, state: TrainState) -> Callable:
+def compile_step(train_step: Callable, mesh: Mesh, state: TrainState) -> Any:
     """A task's step as one program for the mesh, which keeps the state where it lies and reuses its memory."""
-    shardings = shard_state(state, mesh)
+
+    def step(state: TrainState, arrays: dict[str, jax.Array]):
+        with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):  # for `models/placement.py`
+            return train_step(state, arrays)
+
     whole = NamedSharding(mesh, PartitionSpec())
-    return jax.jit(train_step, donate_argnums=0, out_shardings=(shardings, whole))
+    return jax.jit(step, donate_argnums=0, out_shardings=(shard_state(state, mesh), whole))
 
 
 @contextlib.contextmanager

@@ -18,9 +18,10 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from dalle_mini.errors import ConfigError
+from dalle_mini.models import placement
 
-AXES = ("data", "fsdp", "model")
-ROWS = PartitionSpec(("data", "fsdp"))
+AXES = (*placement.ROWS, "model")
+ROWS = PartitionSpec(placement.ROWS)
 """How a batch is divided."""
 
 _WHOLE = PartitionSpec()
@@ -29,7 +30,7 @@ RULES: tuple[tuple[str, PartitionSpec], ...] = (
     (r"/v_(row|col)/", _WHOLE),  # Adafactor's factors
     (r"(bias|scale|class_embedding)$", _WHOLE),
     (r"(query|key|value|gate|head)/kernel$", PartitionSpec("model", "fsdp")),
-    (r"(token|position)_embedding$", PartitionSpec(None, ("model", "fsdp"))),
+    (r"(token|position)_embedding$", PartitionSpec(("model", "fsdp"), None)),
     (r"out/kernel$", PartitionSpec("fsdp", "model")),
     (r"quantize/embedding/embedding$", _WHOLE),
     (r"^extra/(counts|sums)$", _WHOLE),  # the codebook's averages
