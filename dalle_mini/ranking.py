@@ -15,10 +15,11 @@ import numpy as np
 from PIL import Image
 
 from dalle_mini.arrays import Array, Float, Int32, Params, UInt8
+from dalle_mini.checkpoints.config_file import read_json
 from dalle_mini.checkpoints.releases import resolve_clip
 from dalle_mini.checkpoints.store import load_clip
 from dalle_mini.config import CLIPConfig
-from dalle_mini.errors import DataError
+from dalle_mini.errors import CheckpointError, DataError
 from dalle_mini.models import clip
 from dalle_mini.text.clip import read_clip_tokenizer
 from dalle_mini.text.tokenizer import Tokenizer
@@ -26,6 +27,9 @@ from dalle_mini.text.tokenizer import Tokenizer
 LANES = 9
 """Pictures are embedded this many at a time, the last rows unused where fewer are left: one compiled program, and an
 embedding that does not depend on what is embedded beside it. Texts go one by one."""
+
+LONGEST = 100
+"""Pictures that are longer, in widths, are refused: most of what the filter makes of them would be cut off."""
 
 Pictures = Sequence[Image.Image] | np.ndarray
 """PIL pictures of any sizes and modes, or an array [n, height, width, 3]: uint8, or float in [0, 1]."""
@@ -48,6 +52,7 @@ class Clip:
         folder = resolve_clip(source, offline=offline)
         dtype = dtype or ("float32" if jax.default_backend() == "cpu" else "bfloat16")
         config, params = load_clip(folder, dtype=dtype)
+        _check_preprocessor(folder / "preprocessor_config.json")
         text = config.text_config
         length, normalize = text.max_position_embeddings, text.normalize_text
         return cls(config, params, read_clip_tokenizer(folder, max_length=length, normalize=normalize))
@@ -77,6 +82,25 @@ class Clip:
         return self.embed_images(images) @ self.embed_text([prompt])[0]
 
 
+def _check_preprocessor(path: Path) -> None:
+    """Refuse a published model whose pictures are prepared in another way."""
+    if not path.is_file():
+        return
+    found = read_json(path, "delete it to prepare pictures as the first published CLIP does")
+    built = {
+        "do_resize": True,
+        "resample": int(Image.Resampling.BICUBIC),
+        "do_center_crop": True,
+        "do_normalize": True,
+        "image_mean": list(clip.PIXEL_MEAN),
+        "image_std": list(clip.PIXEL_DEVIATION),
+    }
+    others = [f"{name}={found[name]!r}" for name, value in built.items() if found.get(name, value) != value]
+    if others:
+        hint = "only the first published CLIP's preparation of pictures is built"
+        raise CheckpointError(f"{path}: {', '.join(others)}: not supported", hint=hint)
+
+
 def prepare_pixels(images: Pictures, size: int) -> UInt8[np.ndarray, "images size size 3"]:
     """Pictures as RGB squares of `size` pixels a side."""
     if isinstance(images, np.ndarray):
@@ -101,6 +125,9 @@ def _to_bytes(pixels: np.ndarray) -> np.ndarray:
 def _crop_square(image: Image.Image, size: int) -> Image.Image:
     """The picture's middle, its short side `size` pixels long."""
     short, long = sorted(image.size)
+    if not 0 < long <= LONGEST * short:
+        message = f"can't crop a picture of {image.width} × {image.height} pixels"
+        raise DataError(message, hint=f"give one that is at most {LONGEST} times as long as wide")
     # Quirk: the long side is cut to whole pixels, not rounded, and of an odd rest the smaller half goes in front.
     length = int(size * long / short)
     width, height = (size, length) if image.width <= image.height else (length, size)
