@@ -128,7 +128,7 @@ def _crop_square(image: Image.Image, size: int) -> Image.Image:
     if not 0 < long <= LONGEST * short:
         message = f"can't crop a picture of {image.width} × {image.height} pixels"
         raise DataError(message, hint=f"give one that is at most {LONGEST} times as long as wide")
-    # Quirk: the long side is cut to whole pixels, not rounded, and of an odd rest the smaller half goes in front.
+    # Quirk: the long side is cut to whole pixels, not rounded.
     length = int(size * long / short)
     width, height = (size, length) if image.width <= image.height else (length, size)
     if image.size != (width, height):
