@@ -99,11 +99,11 @@ def take_turn(sizes: dict[str, int]) -> dict[str, float]:
         state, step = build_step(sizes)
         batches = loader.iterate()
         for _ in range(sizes["warm_up"]):
-            state, metrics = step(state, next(batches).arrays)
+            state, metrics = step(state, with_mask(next(batches).arrays))
         jax.block_until_ready(metrics)
         began, began_cpu = time.perf_counter(), time.process_time()
         for _ in range(sizes["steps"]):
-            state, metrics = step(state, next(batches).arrays)
+            state, metrics = step(state, with_mask(next(batches).arrays))
         jax.block_until_ready(metrics)
         seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - began_cpu
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -116,6 +116,10 @@ def take_turn(sizes: dict[str, int]) -> dict[str, float]:
             "utilization": samples * model_flops(sizes) / product_rate(),
             "loading": loading_rate(loader, sizes["batch"]) / samples,
         }
+
+
+def with_mask(arrays):
+    return arrays | {"mask": arrays["text"] != 1}
 
 
 def write_random_rows(folder: Path, sizes: dict[str, int]) -> None:
@@ -138,7 +142,9 @@ def write_random_rows(folder: Path, sizes: dict[str, int]) -> None:
     )
     writer = RecordWriter(folder, plan)
     writer.begin()
-    writer.finish([writer.write(0, rows)])
+    shard = writer.write(0, rows)
+    assert shard
+    writer.finish([shard])
 
 
 def build_step(sizes: dict[str, int]):
@@ -147,32 +153,30 @@ def build_step(sizes: dict[str, int]):
 
     import jax
 
-    from dalle_mini.config import TransformerConfig
-    from dalle_mini.models import transformer
-    from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer
-    from dalle_mini.training.state import TrainState
-    from dalle_mini.training.transformer import LearningConfig, train_step
+    from dalle_mini.training.transformer import init_state, read_sections, train_step
 
-    config = TransformerConfig(
-        encoder_vocab_size=sizes["vocabulary"],
-        image_vocab_size=sizes["codebook"],
-        max_text_length=sizes["text"],
-        image_length=sizes["side"] ** 2,
-        d_model=sizes["width"],
-        encoder_layers=1,
-        decoder_layers=sizes["layers"] - 1,
-        encoder_attention_heads=sizes["heads"],
-        decoder_attention_heads=sizes["heads"],
-        encoder_ffn_dim=2 * sizes["width"],
-        decoder_ffn_dim=2 * sizes["width"],
-        decoder_start_token_id=sizes["codebook"],
+    sections = read_sections(
+        {
+            "data": {"tokens": "", "tokenizer": "", "vqgan": ""},
+            "model": {
+                "encoder_vocab_size": sizes["vocabulary"],
+                "image_vocab_size": sizes["codebook"],
+                "max_text_length": sizes["text"],
+                "image_length": sizes["side"] ** 2,
+                "d_model": sizes["width"],
+                "encoder_layers": 1,
+                "decoder_layers": sizes["layers"] - 1,
+                "encoder_attention_heads": sizes["heads"],
+                "decoder_attention_heads": sizes["heads"],
+                "encoder_ffn_dim": 2 * sizes["width"],
+                "decoder_ffn_dim": 2 * sizes["width"],
+            },
+            "learning": {"scan_layers": False, "remat": False},
+            "optimizer": {"steps": 10_000, "batch_size": sizes["batch"], "learning_rate": 1e-3},
+        }
     )
-    optimizer = OptimizerConfig(steps=10_000, batch_size=sizes["batch"], learning_rate=1e-3)
-    learning = LearningConfig(scan_layers=False)
-    params = transformer.init(jax.random.key(0), config, scan=False)
-    state = TrainState.fresh(params, build_optimizer(optimizer).init(params), averaged=True)
-    step = functools.partial(train_step, config=config, learning=learning, optimizer=optimizer, seed=0, pad=1)
-    return state, jax.jit(step, donate_argnums=0)
+    step = functools.partial(train_step, sections=sections)
+    return init_state(sections), jax.jit(step, donate_argnums=0)
 
 
 def model_flops(sizes: dict[str, int]) -> float:

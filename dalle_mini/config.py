@@ -9,7 +9,7 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from dalle_mini.errors import ConfigError
 
@@ -32,7 +32,9 @@ _PUBLISHED_SWITCHES: dict[str, Any] = {
 }
 _HARMLESS_SWITCHES = {"use_cache", "use_scan", "use_subln_init", "use_bfloat16", "use_return_dict"}
 ACTIVATIONS = ("gelu", "gelu_new")
-_REPEATS = {"encoder_layers", "decoder_layers", "num_res_blocks", "num_blocks", "num_layers"}
+CLIP_ACTIVATIONS = ("quick_gelu", "gelu")
+CLIP_POOLINGS = ("end_token", "highest_token")
+_REPEATS = {"encoder_layers", "decoder_layers", "num_res_blocks", "num_blocks", "num_layers", "num_hidden_layers"}
 _MOST_REPEATS, _MOST_LEVELS, _MOST = 100, 16, 2**24
 
 
@@ -102,8 +104,7 @@ class TransformerConfig:
                 hint="only the published architecture is built: NormFormer positions, GLU, LayerNorm, no biases, "
                 "learned positions, final norms",
             )
-        fields = {field.name for field in dataclasses.fields(cls)}
-        chosen = {name: value for name, value in values.items() if name in fields}
+        chosen = _known(cls, values)
         image_vocab_size = chosen.get("image_vocab_size", cls.image_vocab_size)
         for name in ("decoder_start_token_id", "bos_token_id", "pad_token_id", "eos_token_id"):
             if chosen.get(name) is None:
@@ -177,8 +178,7 @@ class VQGANConfig:
         refused = [f"{name}={values[name]!r}" for name in ("double_z", "give_pre_end") if values.get(name)]
         if refused:
             raise ConfigError(f"{', '.join(refused)}: not supported", hint="use the published VQGAN's layout")
-        fields = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in fields})
+        return cls(**_known(cls, values))
 
     def to_dict(self) -> dict[str, Any]:
         return {"model_type": "vqgan", "num_resolutions": len(self.ch_mult), **dataclasses.asdict(self)}
@@ -242,6 +242,82 @@ class DiscriminatorConfig:
         return 3 * 2**self.num_layers
 
 
+@dataclasses.dataclass(frozen=True)
+class CLIPTextConfig:
+    """Sizes of CLIP's text tower, named as in the published files; the defaults are ViT-B/32's.
+
+    Two fields are ours. `pooling` says which token's state stands for the text: "end_token", the first with
+    `eos_token_id`, or "highest_token", the first with the largest id. `normalize_text` reads prompts as the
+    text-to-image transformer does; no published file asks for it.
+    """
+
+    vocab_size: int = 49408
+    hidden_size: int = 512
+    intermediate_size: int = 2048
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 8
+    max_position_embeddings: int = 77
+    hidden_act: str = "quick_gelu"
+    layer_norm_eps: float = 1e-5
+    eos_token_id: int = 49407
+    pooling: str = "end_token"
+    normalize_text: bool = False
+
+    def __post_init__(self) -> None:
+        _check_tower(self, "CLIP text config")
+        _require(self.pooling in CLIP_POOLINGS, "pooling", self.pooling, f"must be one of {CLIP_POOLINGS}")
+
+
+@dataclasses.dataclass(frozen=True)
+class CLIPVisionConfig:
+    """Sizes of CLIP's image tower, named as in the published files; the defaults are ViT-B/32's."""
+
+    hidden_size: int = 768
+    intermediate_size: int = 3072
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    num_channels: int = 3
+    image_size: int = 224
+    patch_size: int = 32
+    hidden_act: str = "quick_gelu"
+    layer_norm_eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        _check_tower(self, "CLIP vision config")
+        size, patch = self.image_size, self.patch_size
+        _require(size % patch == 0, "image_size", size, f"must divide by patch_size={patch}")
+        _require(self.num_channels == 3, "num_channels", self.num_channels, "must be 3")
+
+
+@dataclasses.dataclass(frozen=True)
+class CLIPConfig:
+    """Sizes of a CLIP: its two towers, and the width of the space that both project into."""
+
+    text_config: CLIPTextConfig = dataclasses.field(default_factory=CLIPTextConfig)
+    vision_config: CLIPVisionConfig = dataclasses.field(default_factory=CLIPVisionConfig)
+    projection_dim: int = 512
+    logit_scale_init_value: float = 2.6592
+
+    def __post_init__(self) -> None:
+        _check_types(self, "CLIP config")
+        _check_sizes(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "CLIPConfig":
+        """Read the contents of a CLIP's `config.json`; an activation that is not built is a ConfigError."""
+        text, vision = (_tower_table(values, name) for name in ("text_config", "vision_config"))
+        # Quirk: an eos_token_id of 2 was a mistake of the first published files, which pool at the highest id.
+        text = {"pooling": CLIP_POOLINGS[text.get("eos_token_id") == 2], **text}
+        towers: dict[str, Any] = {
+            "text_config": CLIPTextConfig(**_known(CLIPTextConfig, text)),
+            "vision_config": CLIPVisionConfig(**_known(CLIPVisionConfig, vision)),
+        }
+        return cls(**(_known(cls, values) | towers))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"model_type": "clip", **dataclasses.asdict(self)}
+
+
 MAX_IMAGES = 64
 MAX_SEED = 2**32 - 1
 
@@ -301,6 +377,29 @@ def suggest(name: str, known: list[str]) -> str:
     return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
 
 
+def _tower_table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A tower's sizes in a CLIP's file; where it has them twice, those of the `_dict` count."""
+    given = next((values[key] for key in (f"{name}_dict", name) if values.get(key) is not None), {})
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{name}={given!r} is not a table of sizes")
+    return given
+
+
+def _known(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a file's `values` that are fields of `cls`; the others matter to other programs."""
+    names = {field.name for field in dataclasses.fields(cls)}
+    return {name: value for name, value in values.items() if name in names}
+
+
+def _check_tower(tower: Any, what: str) -> None:
+    """Refuse a tower of a CLIP that can't be built."""
+    _check_types(tower, what)
+    _check_sizes(tower)
+    width, heads = tower.hidden_size, tower.num_attention_heads
+    _require(width % heads == 0, "num_attention_heads", heads, f"must divide hidden_size={width}")
+    _require(tower.hidden_act in CLIP_ACTIVATIONS, "hidden_act", tower.hidden_act, f"must be one of {CLIP_ACTIVATIONS}")
+
+
 def _require(holds: bool, name: str, value: Any, rule: str) -> None:
     if not holds:
         raise ConfigError(f"{name}={value!r} {rule}")
@@ -318,24 +417,27 @@ def _check_sizes(config: Any) -> None:
 def _check_types(config: Any, what: str) -> None:
     """Refuse a value of another type than its field; floats must be finite."""
     for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if field.type is float:
-            good = isinstance(value, float) and math.isfinite(value)
-        elif field.type is int:
-            good = isinstance(value, int) and not isinstance(value, bool)
-        elif field.type is bool:
-            good = isinstance(value, bool)
-        elif field.type is str:
-            good = isinstance(value, str)
+        value, kind = getattr(config, field.name), cast(Any, field.type)
+        if kind in _WORDS:
+            good = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
+            good = good and (kind is not float or math.isfinite(value))
+        elif dataclasses.is_dataclass(kind):
+            good = isinstance(value, kind)
         else:
             good = isinstance(value, tuple) and all(isinstance(item, int) and item >= 1 for item in value)
         if not good:
-            raise ConfigError(f"{what} {field.name}={value!r} is not {_describe(field.type)}")
+            raise ConfigError(f"{what} {field.name}={value!r} is not {_describe(kind)}")
 
 
 def _describe(kind: Any) -> str:
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-    return words.get(kind, "a list of whole numbers from 1 up")
+    return (
+        f"a {kind.__name__}"
+        if dataclasses.is_dataclass(kind)
+        else _WORDS.get(kind, "a list of whole numbers from 1 up")
+    )
+
+
+_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
 PRESETS = {

@@ -3,14 +3,15 @@
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 
 from dalle_mini.arrays import Params
-from dalle_mini.checkpoints.store import save_transformer, save_vqgan
-from dalle_mini.config import TransformerConfig, VQGANConfig
-from dalle_mini.models import transformer, vqgan
+from dalle_mini.checkpoints.store import save_clip, save_transformer, save_vqgan
+from dalle_mini.config import CLIPConfig, CLIPTextConfig, CLIPVisionConfig, TransformerConfig, VQGANConfig
+from dalle_mini.models import clip, transformer, vqgan
 from dalle_mini.text import train_tokenizer
 
 CAPTIONS = [
@@ -62,6 +63,25 @@ def make_tiny_model(directory: Path, *, seed: int = 0, side: int = SIDE) -> Path
     save_vqgan(directory / "vqgan", pixels, _random_params(partial(vqgan.init, config=pixels), rng))
     defaults = {"guidance_scale": 3.0, "temperature": 0.9, "top_k": 32}
     (directory / "generation.json").write_text(json.dumps(defaults))
+    return directory
+
+
+def make_tiny_clip(directory: Path, *, seed: int = 0) -> Path:
+    """Write a complete CLIP for pictures of 16 pixels a side, the same one for the same `seed`."""
+    tower: dict[str, Any] = {
+        "hidden_size": 16,
+        "intermediate_size": 24,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+    }
+    vocab_size = train_tokenizer(CAPTIONS, 320, directory)
+    config = CLIPConfig(
+        CLIPTextConfig(**tower, vocab_size=vocab_size, max_position_embeddings=16, eos_token_id=2, normalize_text=True),
+        CLIPVisionConfig(**tower, image_size=16, patch_size=4),
+        projection_dim=8,
+    )
+    params = _random_params(partial(clip.init, config=config), np.random.default_rng(seed))
+    save_clip(directory, config, params)
     return directory
 
 

@@ -33,7 +33,7 @@ from dalle_mini.errors import CheckpointError, OutputError
 
 _WEIGHTS = r"(?:flax_model|model)(?:-\d{5}-of-\d{5})?\.(?:msgpack|safetensors)(?:\.index\.json)?"
 _WANTED = re.compile(
-    rf"(?:vqgan/)?(?:(?:config|generation|digests)\.json|{_WEIGHTS}|tokenizer\.json|tokenizer_config\.json"
+    rf"(?:(?:vqgan|clip)/)?(?:(?:config|generation|digests|preprocessor_config)\.json|{_WEIGHTS}|tokenizer\.json|tokenizer_config\.json"
     r"|special_tokens_map\.json|added_tokens\.json|vocab\.json|merges\.txt"
     r"|enwiki-words-frequency\.txt)"
 )

@@ -19,7 +19,7 @@ class Inspection:
     """`dtypes` counts parameters by dtype; `problems` keep the model from being loaded."""
 
     kind: str
-    """"transformer" or "VQGAN"."""
+    """"transformer", "VQGAN" or "CLIP"."""
     format: str
     """"safetensors" or "msgpack"."""
     names: str
@@ -41,18 +41,32 @@ def inspect(directory: str | Path) -> Inspection:
     dtypes = collections.Counter()
     for leaf in leaves:
         dtypes[leaf.dtype.name] += leaf.size
-    fields = [field.name for field in dataclasses.fields(kind.config)]
     return Inspection(
         kind=kind.name,
         format=form,
-        names="published" if layout.is_published(tree) else "torch" if layout.is_torch(tree) else "ours",
+        names=kind.naming(tree),
         stacked=layout.is_stacked(tree),
         parameters=dtypes.total(),
         bytes=sum(leaf.nbytes for leaf in leaves),
         dtypes=dict(dtypes),
-        sizes={name: values[name] for name in fields if name in values},
+        sizes=_sizes(kind.config, values),
         problems=_problems(kind, values, tree),
     )
+
+
+def _sizes(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `values` that are fields of `config`, those of a table inside by their path."""
+    sizes = {}
+    for field in dataclasses.fields(config):
+        match values.get(field.name):
+            case None:
+                continue
+            case dict(table) if dataclasses.is_dataclass(field.type):
+                inner = _sizes(field.type, table)
+                sizes |= {f"{field.name}.{name}": value for name, value in inner.items()}
+            case value:
+                sizes[field.name] = value
+    return sizes
 
 
 def _problems(kind: Kind, values: Mapping[str, Any], tree: Params) -> tuple[str, ...]:

@@ -6,21 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from dalle_mini.arrays import Params
-from dalle_mini.checkpoints import layout
+from dalle_mini.checkpoints import clip_layout, layout
 from dalle_mini.checkpoints.config_file import CONFIG, read_config
 from dalle_mini.checkpoints.folder import read_tree
-from dalle_mini.config import PerceptualConfig, TransformerConfig, VQGANConfig
+from dalle_mini.config import CLIPConfig, PerceptualConfig, TransformerConfig, VQGANConfig
 from dalle_mini.errors import CheckpointError, ConfigError
 
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """`adopt` checks a tree as read and gives it our names; `formats` are the trees to write."""
+    """`naming` tells whose names a tree has ("ours", "published" or "torch"); `adopt` checks a tree as read and gives
+    it our names; `formats` are the trees to write."""
 
     name: str
     model_type: str
     config: Any
     telling_fields: frozenset[str]
+    naming: Callable[[Params], str]
     adopt: Callable[[Params, Any, object], Params]
     formats: Mapping[str, Callable[[Params], Params]]
 
@@ -45,11 +47,24 @@ def _adopt_perceptual(tree: Params, config: PerceptualConfig, source: object) ->
     return tree
 
 
+def _name_clip(tree: Params) -> str:
+    return "torch" if layout.is_torch(tree) else "published" if clip_layout.is_flax(tree) else "ours"
+
+
+def _adopt_clip(tree: Params, config: CLIPConfig, source: object) -> Params:
+    naming = {"torch": clip_layout.TORCH, "published": clip_layout.FLAX}.get(_name_clip(tree))
+    if naming:
+        return naming.adopt(tree, config, source)
+    layout.check_tree(tree, clip_layout.clip_shapes(config), source)
+    return tree
+
+
 TRANSFORMER = Kind(
     name="transformer",
     model_type="dallebart",
     config=TransformerConfig,
     telling_fields=frozenset({"d_model", "image_vocab_size"}),
+    naming=lambda tree: "published" if layout.is_published(tree) else "ours",
     adopt=_adopt_transformer,
     formats={
         "safetensors": lambda params: params,
@@ -62,6 +77,7 @@ VQGAN = Kind(
     model_type="vqgan",
     config=VQGANConfig,
     telling_fields=frozenset({"ch_mult", "n_embed"}),
+    naming=lambda tree: "torch" if layout.is_torch(tree) else "ours",
     adopt=_adopt_vqgan,
     formats={"safetensors": lambda params: params, "msgpack": lambda params: params},
 )
@@ -70,10 +86,24 @@ PERCEPTUAL = Kind(
     model_type="perceptual",
     config=PerceptualConfig,
     telling_fields=frozenset({"widths", "num_words"}),
+    naming=lambda tree: "ours",
     adopt=_adopt_perceptual,
     formats={"safetensors": lambda params: params},
 )
-_KINDS = (TRANSFORMER, VQGAN, PERCEPTUAL)
+CLIP = Kind(
+    name="CLIP",
+    model_type="clip",
+    config=CLIPConfig,
+    telling_fields=frozenset({"text_config", "vision_config"}),
+    naming=_name_clip,
+    adopt=_adopt_clip,
+    formats={
+        "safetensors": lambda params: params,
+        "safetensors-torch": clip_layout.TORCH.rename,
+        "msgpack": clip_layout.FLAX.rename,
+    },
+)
+_KINDS = (TRANSFORMER, VQGAN, PERCEPTUAL, CLIP)
 
 
 def kind_of(values: Mapping[str, Any], source: object) -> Kind:
@@ -83,7 +113,8 @@ def kind_of(values: Mapping[str, Any], source: object) -> Kind:
         if named == kind.model_type or (not named and kind.telling_fields <= values.keys()):
             return kind
     what = f"describes a {named!r}" if named else "describes no known model"
-    raise CheckpointError(f"{source} {what}", hint="expected model_type 'dallebart', 'perceptual' or a VQGAN's sizes")
+    hint = "expected model_type 'dallebart', 'perceptual' or 'clip', or a VQGAN's sizes"
+    raise CheckpointError(f"{source} {what}", hint=hint)
 
 
 def read_kind(directory: str | Path) -> tuple[Kind, Any]:

@@ -108,6 +108,14 @@ def resolve(
     return ResolvedRelease(release.name, transformer, _place(vqgan_source, offline), tokens)
 
 
+def resolve_clip(source: str | Path, *, offline: bool | None = None) -> Path:
+    """The folder of a CLIP, `source` a directory or a Hub id; downloads it unless `offline` (or `HF_HUB_OFFLINE`).
+
+    CheckpointError where it is neither, or can't be fetched.
+    """
+    return _place(_locate(source), _is_offline() if offline is None else offline)
+
+
 def _find(name_or_path: str | Path) -> Release:
     if isinstance(name_or_path, Path) or _is_path(name_or_path):
         source = _locate(name_or_path)

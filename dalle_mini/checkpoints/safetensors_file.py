@@ -46,7 +46,9 @@ def read(path: Path) -> dict[str, np.ndarray]:
 def write(stream: Sink, leaves: Mapping[str, Leaf]) -> None:
     """Write `leaves`, the widest numbers first, so that each starts at a multiple of its size."""
     ordered = sorted(leaves.items(), key=lambda item: (-item[1].dtype.itemsize, item[0]))
-    header: dict[str, object] = {"__metadata__": {"format": "flax"}}
+    # Other programs go by this; torch's names have dots.
+    written_by = "pt" if any("." in name for name in leaves) else "flax"
+    header: dict[str, object] = {"__metadata__": {"format": written_by}}
     start = 0
     for name, leaf in ordered:
         offsets = [start, start := start + leaf.nbytes]

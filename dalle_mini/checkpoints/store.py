@@ -1,4 +1,4 @@
-"""Loading and saving a transformer, a VQGAN or a perceptual network: the border between a folder and `Params`.
+"""Loading and saving of models, the transformer and those around it: the border between a folder and `Params`.
 
 Loaded leaves are jax arrays, made one at a time from views of the file. Saved folders are ours
 (safetensors with our names, digests beside them) or the original's msgpack, stacked or layer by
@@ -20,21 +20,23 @@ from dalle_mini.checkpoints.config_file import read_config
 from dalle_mini.checkpoints.digests import verify
 from dalle_mini.checkpoints.folder import read_tree
 from dalle_mini.checkpoints.inspection import Inspection, inspect
-from dalle_mini.checkpoints.kinds import PERCEPTUAL, TRANSFORMER, VQGAN, open_model, read_kind
+from dalle_mini.checkpoints.kinds import CLIP, PERCEPTUAL, TRANSFORMER, VQGAN, open_model, read_kind
 from dalle_mini.checkpoints.leaf import cast, float_dtype
 from dalle_mini.checkpoints.saving import SaveOptions, save_model
-from dalle_mini.config import PerceptualConfig, TransformerConfig, VQGANConfig
+from dalle_mini.config import CLIPConfig, PerceptualConfig, TransformerConfig, VQGANConfig
 from dalle_mini.errors import CheckpointError, OutputError
 
 __all__ = [
     "Inspection",
     "convert",
     "inspect",
+    "load_clip",
     "load_perceptual",
     "load_transformer",
     "load_vqgan",
     "read_config",
     "read_tree",
+    "save_clip",
     "save_perceptual",
     "save_transformer",
     "save_vqgan",
@@ -42,17 +44,17 @@ __all__ = [
 ]
 
 WORDS = "words.json"
-_COMPANIONS = (
-    "generation.json",
+_TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
     "vocab.json",
     "merges.txt",
+    "vocab.txt",
     "special_tokens_map.json",
     "added_tokens.json",
     "enwiki-words-frequency.txt",
-    WORDS,
 )
+_COMPANIONS = ("generation.json", "preprocessor_config.json", WORDS, *_TOKENIZER_FILES)
 
 # Quirk: the original adds tokens and positions in the dtype of the file, whatever it computes in.
 _KEPT = ("/token_embedding", "/position_embedding")
@@ -78,6 +80,13 @@ def load_perceptual(directory: str | Path) -> tuple[PerceptualConfig, Params]:
     return config, _to_device(params, float_dtype("float32"))
 
 
+def load_clip(directory: str | Path, *, dtype: str = "float32") -> tuple[CLIPConfig, Params]:
+    """A folder's CLIP: ours, or published with flax or torch names."""
+    wanted = float_dtype(dtype)
+    config, params = open_model(directory, CLIP)
+    return config, _to_device(params, wanted)
+
+
 def save_transformer(
     directory: str | Path,
     config: TransformerConfig,
@@ -91,7 +100,9 @@ def save_transformer(
     Its layers may be stacked. The tokenizer and the drawing defaults in the folders `companions` go along. The options
     are those of `saving.save_model`.
     """
-    beside = {name: content for folder in companions for name, content in _companions(Path(folder)).items()}
+    beside = {
+        name: content for folder in companions for name, content in _companions(Path(folder), _COMPANIONS).items()
+    }
     save_model(TRANSFORMER, Path(directory), config, _on_host(params), beside=beside, **options)
 
 
@@ -112,8 +123,24 @@ def save_perceptual(
     save_model(PERCEPTUAL, Path(directory), config, _on_host(params), beside=listed, **options)
 
 
+def save_clip(
+    directory: str | Path,
+    config: CLIPConfig,
+    params: Params,
+    *,
+    tokenizer: str | Path | None = None,
+    **options: Unpack[SaveOptions],
+) -> None:
+    """Save a CLIP as "safetensors" (the default), "safetensors-torch" or "msgpack"; options as in `save_model`.
+
+    The tokenizer's files are copied from the folder `tokenizer`, where it is given.
+    """
+    beside = _companions(Path(tokenizer), _TOKENIZER_FILES) if tokenizer else {}
+    save_model(CLIP, Path(directory), config, _on_host(params), beside=beside, **options)
+
+
 def convert(source: str | Path, target: str | Path, **options: Unpack[SaveOptions]) -> None:
-    """Save the model in `source`, of either kind and any layout, with its tokenizer to `target`.
+    """Save the model in `source`, of any kind and layout, with its tokenizer to `target`.
 
     Weights go from file to file a leaf at a time. The options are those of `saving.save_model`;
     without a `dtype` every number stays as it is.
@@ -123,11 +150,11 @@ def convert(source: str | Path, target: str | Path, **options: Unpack[SaveOption
     if target.resolve() == source.resolve():
         raise OutputError(f"{target} is the folder to convert", hint="choose another folder for the result")
     _, params = open_model(source, kind)
-    save_model(kind, target, config, params, beside=_companions(source), **options)
+    save_model(kind, target, config, params, beside=_companions(source, _COMPANIONS), **options)
 
 
-def _companions(folder: Path) -> dict[str, bytes]:
-    present = [folder / name for name in _COMPANIONS if (folder / name).is_file()]
+def _companions(folder: Path, names: tuple[str, ...]) -> dict[str, bytes]:
+    present = [folder / name for name in names if (folder / name).is_file()]
     try:
         return {path.name: path.read_bytes() for path in present}
     except OSError as error:

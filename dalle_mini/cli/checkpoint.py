@@ -62,7 +62,7 @@ def _add_convert(group: Any) -> None:
         "--format",
         default="safetensors",
         help="safetensors, which is ours; or msgpack or msgpack-scanned, which the original's code "
-        "reads (default: safetensors)",
+        "reads, or a CLIP's safetensors-torch (default: safetensors)",
     )
     parser.add_argument("--dtype", help="float32, bfloat16 or float16 (default: every number as it is)")
     parser.add_argument("--overwrite", action="store_true", help="replace the model that DST holds")

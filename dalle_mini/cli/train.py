@@ -18,6 +18,7 @@ _TASKS = {
     "features": ("dalle_mini.training.features", "FeaturesTask"),
     "vqgan": ("dalle_mini.training.vqgan", "VQGANTask"),
     "transformer": ("dalle_mini.training.transformer", "TransformerTask"),
+    "clip": ("dalle_mini.training.clip", "CLIPTask"),
 }
 _PACKAGES = {"array_record", "grain", "msgpack", "optax", "orbax", "tensorboardX"}
 _DETAILS = """\

@@ -63,6 +63,8 @@ class CaptionedData:
 class FeaturesTask:
     """A run of feature training; `model.num_words` of the run file is the most words to learn."""
 
+    start_weights = None
+
     def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
         self.sections: Mapping[str, Any] = build_sections(
             tables,

@@ -212,6 +212,6 @@ def _write_card(order: Finetuning, base: ResolvedRelease) -> str:
 {base.name}, trained further on the pictures in {order.pictures.name!r} for {order.steps} steps (seed {order.seed}) by
 `dalle-mini finetune`. In {SHEET}, the pictures on the left are by {base.name}, those on the right by {order.name}.
 
-Tokenizer and VQGAN are those of {base.name}, and so are the licences in this folder. The pictures that it learned from are
-not here; whoever shares the model minds their licences.
+Tokenizer and VQGAN are those of {base.name}, and so are the licences in this folder. The pictures that it learned from
+are not here; whoever shares the model minds their licences.
 """

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from dalle_mini.arrays import Params
 from dalle_mini.training.metrics import Writer, open_writers
 from dalle_mini.training.runfile import require_not_negative, require_positive
 from dalle_mini.training.saves import Saves
@@ -67,9 +69,10 @@ class Task(Protocol):
     """What is trained. `sections` are the run file's tables as dataclasses, by table.
 
     `init` and `train_step` are pure functions of arrays, compiled by the loop for `mesh`; the metrics of a step are
-    scalars, one of them `loss`. `batches` gives this process's rows of the batches of step `first_step` and on, a pure
-    function of (seed, step). `sample` and `export` are called on one process, with a state whose arrays lie whole in
-    host memory and whose `optimizer` is left out.
+    scalars, one of them `loss`. `start_weights` are parameters to begin with in place of those of `init`. `batches`
+    gives this process's rows of the batches of step `first_step` and on, a pure function of (seed, step). `sample` and
+    `export` are called on one process, with a state whose arrays lie whole in host memory and whose `optimizer` is left
+    out.
     """
 
     sections: Mapping[str, Any]
@@ -77,11 +80,10 @@ class Task(Protocol):
     loop: LoopConfig
     mesh: MeshConfig
 
-    def init(self) -> TrainState: ...
+    @property
+    def start_weights(self) -> Params | None: ...
 
-    def start(self, state: TrainState) -> TrainState:
-        """The fresh state as the run begins with it; tasks may put given weights in it, placed as those in there."""
-        return state
+    def init(self) -> TrainState: ...
 
     def batches(self, first_step: int) -> Iterator[Batch]: ...
 
@@ -151,9 +153,19 @@ def _begin(task: Task, mesh: Mesh, saves: Saves) -> TrainState:
     abstract = jax.eval_shape(task.init)
     shardings = shard_state(abstract, mesh)
     if saves.last_step is None:
-        return task.start(jax.jit(task.init, out_shardings=shardings)())
+        return _put_weights(jax.jit(task.init, out_shardings=shardings)(), task.start_weights)
     place = lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)  # noqa: E731
     return saves.restore(jax.tree.map(place, abstract, shardings))
+
+
+def _put_weights(state: TrainState, weights: Params | None) -> TrainState:
+    """The fresh state with `weights`, if any, each placed as what it replaces."""
+    if weights is None:
+        return state
+    place = lambda weight, fresh: jax.device_put(weight.astype(fresh.dtype), fresh.sharding)  # noqa: E731
+    params = jax.tree.map(place, weights, state.params)
+    average = None if state.average is None else jax.tree.map(jnp.copy, params)
+    return dataclasses.replace(state, params=params, average=average)
 
 
 def compile_step(train_step: Callable, mesh: Mesh, state: TrainState) -> Any:

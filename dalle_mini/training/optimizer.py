@@ -112,6 +112,8 @@ def _matrices(params: Params) -> Any:
         name = jax.tree_util.keystr(path, simple=True, separator="/")
         if not name.endswith("kernel") or name.endswith("head/kernel"):
             return None
+        if name.endswith("patch_embedding/kernel"):  # a CLIP's: out, in, height, width
+            return optax.contrib.MuonDimensionNumbers(reduction_axis=(1, 2, 3), output_axis=0)
         if leaf.ndim == 4:  # a convolution: height, width, in, out
             return optax.contrib.MuonDimensionNumbers(reduction_axis=(0, 1, 2), output_axis=3)
         return optax.contrib.MuonDimensionNumbers(reduction_axis=-1, output_axis=-2)

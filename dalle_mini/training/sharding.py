@@ -28,8 +28,8 @@ _WHOLE = PartitionSpec()
 RULES: tuple[tuple[str, PartitionSpec], ...] = (
     (r"(step|count|ns_coeffs|grad_sq)$", _WHOLE),
     (r"/v_(row|col)/", _WHOLE),  # Adafactor's factors
-    (r"(bias|scale)$", _WHOLE),
-    (r"(query|key|value|gate|head)/kernel$", PartitionSpec("model", "fsdp")),
+    (r"(bias|scale|class_embedding)$", _WHOLE),
+    (r"(query|key|value|gate|hidden|head)/kernel$", PartitionSpec("model", "fsdp")),
     (r"(token|position)_embedding$", PartitionSpec(("model", "fsdp"), None)),
     (r"out/kernel$", PartitionSpec("fsdp", "model")),
     (r"quantize/embedding/embedding$", _WHOLE),

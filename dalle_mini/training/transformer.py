@@ -27,7 +27,7 @@ from dalle_mini.grid import compose_grid, save_png
 from dalle_mini.models import transformer
 from dalle_mini.pipeline import DalleMini, decode_pixels
 from dalle_mini.text.tokenizer import FILES, Tokenizer
-from dalle_mini.training.loop import LoopConfig, Task
+from dalle_mini.training.loop import LoopConfig
 from dalle_mini.training.optimizer import OptimizerConfig, accumulate_gradients, build_optimizer, update_average
 from dalle_mini.training.runfile import build_sections, require_choice, require_positive
 from dalle_mini.training.sharding import MeshConfig, row_share
@@ -130,7 +130,7 @@ def train_step(
     return TrainState(state.step + 1, params, average, optimizer_state), metrics
 
 
-class TransformerTask(Task):
+class TransformerTask:
     """A run of transformer training; batches are a pure function of (seed, step)."""
 
     def __init__(self, tables: Mapping[str, dict[str, Any]]) -> None:
@@ -154,23 +154,19 @@ class TransformerTask(Task):
         self._empty = np.asarray(self._tokenizer.encode_empty(1).tokens)
         self._sets = self._data.open(self._config)
 
-    def start(self, state: TrainState) -> TrainState:
-        """The fresh state, with the weights of `start_from` where the run file names one."""
+    @property
+    def start_weights(self) -> Params | None:
+        """The weights in `start_from`, where the run file names it; ConfigError if they are of other sizes."""
         folder = self._learning.start_from
         if not folder:
-            return state
+            return None
         config, params = load_transformer(folder)
         if config != self._config:
             raise ConfigError(
                 f"learning.start_from={folder!r} is of other sizes: {_differences(config, self._config)}",
                 hint="give [model] the sizes in its config.json",
             )
-        params = stack_layers(params) if self._learning.scan_layers else params
-        placed = jax.tree.map(
-            lambda weight, fresh: jax.device_put(weight.astype(fresh.dtype), fresh.sharding), params, state.params
-        )
-        average = None if state.average is None else jax.tree.map(jnp.copy, placed)
-        return dataclasses.replace(state, params=placed, average=average)
+        return stack_layers(params) if self._learning.scan_layers else params
 
     def batches(self, first_step: int) -> Iterator[Batch]:
         """This process's rows of the steps from `first_step` on: text and its mask, and image tokens."""
@@ -207,7 +203,7 @@ class TransformerTask(Task):
         drawn = [image for prompt in self._samples.prompts for image in model.generate(prompt, seed=0).images]
         known = [
             Image.fromarray(np.asarray(decode_pixels(vqgan_params, vqgan_config, tokens)))
-            for tokens in Loader(self._set, batch_size=count, seed=self.loop.seed).at(0).arrays["image"]
+            for tokens in Loader(self._sets[0], batch_size=count, seed=self.loop.seed).at(0).arrays["image"]
         ]
         save_png(compose_grid(drawn + known, columns=count), path)
 

@@ -86,6 +86,8 @@ class Companions:
 class VQGANTask:
     """A run of VQGAN training; batches are a pure function of (seed, step)."""
 
+    start_weights = None
+
     def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
         self.sections: Mapping[str, Any] = build_sections(
             tables,

@@ -74,6 +74,8 @@ class Case:
             return "transformer"
         if "ch_mult" in self.config:
             return "vqgan"
+        if "vision_config" in self.config:
+            return "clip"
         if "dallebart_case" in self.meta and "vqgan_case" in self.meta:
             return "pipeline"
         for file, kind in (("text.json", "text"), ("key_map.json", "key_map")):

@@ -1,0 +1,216 @@
+"""Training a CLIP: every picture of a batch should find its caption, every caption its picture (Radford et al. 2021,
+arXiv 2103.00020, sections 2.3 to 2.5: symmetric cross entropy, a learned temperature that is clipped).
+
+A batch's other captions are the wrong answers, so the larger the batch, the harder the question.
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from dalle_mini.arrays import Array, Float, Key, Params, UInt8
+from dalle_mini.checkpoints.store import save_clip
+from dalle_mini.config import CLIPConfig, CLIPTextConfig, CLIPVisionConfig
+from dalle_mini.data.loader import Batch, Loader
+from dalle_mini.data.shards import RecordSet
+from dalle_mini.errors import ConfigError, DataError
+from dalle_mini.grid import save_png
+from dalle_mini.models import clip
+from dalle_mini.text.clip import read_clip_tokenizer
+from dalle_mini.training.caption_sheet import compose_caption_sheet
+from dalle_mini.training.loop import LoopConfig
+from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer, update_average
+from dalle_mini.training.runfile import build_sections, require_not_negative
+from dalle_mini.training.sharding import MeshConfig, row_share
+from dalle_mini.training.state import TrainState
+
+_SHOWN = 16
+_OF_THE_TOKENIZER = ("vocab_size", "eos_token_id", "pooling")
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptionedPictures:
+    """The folders of the picture set and of the tokenizer, which the exported model takes along."""
+
+    pictures: str
+    tokenizer: str
+
+
+@dataclasses.dataclass(frozen=True)
+class SpaceConfig:
+    """The space that both towers project into; the logits' factor starts at `exp(logit_scale_init_value)`."""
+
+    projection_dim: int = CLIPConfig.projection_dim
+    logit_scale_init_value: float = CLIPConfig.logit_scale_init_value
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentationConfig:
+    """`shift` moves a picture by up to so many pixels, its edge repeated; `flip` mirrors every second one, which does
+    harm where captions tell left from right."""
+
+    shift: int = 0
+    flip: bool = False
+
+    def __post_init__(self) -> None:
+        require_not_negative(self, "augmentation", "shift")
+
+
+class CLIPTask:
+    """A run of CLIP training; batches are a pure function of (seed, step)."""
+
+    start_weights = None
+
+    def __init__(self, tables: Mapping[str, dict[str, Any]]) -> None:
+        self.sections: Mapping[str, Any] = _read_sections(tables)
+        self._augmentation: AugmentationConfig = self.sections["augmentation"]
+        self._optimizer: OptimizerConfig = self.sections["optimizer"]
+        self._data: CaptionedPictures = self.sections["data"]
+        self.loop: LoopConfig = self.sections["loop"]
+        self.mesh: MeshConfig = self.sections["mesh"]
+        self.steps = self._optimizer.steps
+        text: CLIPTextConfig = self.sections["text"]
+        self._tokenizer = read_clip_tokenizer(
+            self._data.tokenizer, max_length=text.max_position_embeddings, normalize=text.normalize_text
+        )
+        known = {"vocab_size": self._tokenizer.vocab_size, "eos_token_id": self._tokenizer.byte_pairs.end_id}
+        space = dataclasses.asdict(self.sections["model"])
+        self.config = CLIPConfig(dataclasses.replace(text, **known), self.sections["vision"], **space)
+        self._pictures = RecordSet.open(self._data.pictures, "pictures")
+        self._check_resolution()
+
+    def _check_resolution(self) -> None:
+        found, size = self._pictures.manifest.resolution, self.config.vision_config.image_size
+        if found != size:
+            raise DataError(
+                f"pictures of {found} pixels a side, the model reads {size}",
+                hint="set vision.image_size, or build the pictures at that size",
+            )
+
+    def init(self) -> TrainState:
+        params = clip.init(jax.random.key(self.loop.seed), self.config)
+        averaged = self._optimizer.ema_decay > 0
+        return TrainState.fresh(params, build_optimizer(self._optimizer).init(params), averaged=averaged)
+
+    def batches(self, first_step: int) -> Iterator[Batch]:
+        """This process's rows of the steps from `first_step` on: pixels, and the text tokens of their captions."""
+        return map(self._read, self._loader().iterate(first_step))
+
+    def train_step(self, state: TrainState, arrays: dict[str, jax.Array]) -> tuple[TrainState, dict[str, Any]]:
+        return train_step(state, arrays, self.config, self._augmentation, self._optimizer, self.loop.seed)
+
+    def sample(self, state: TrainState, path: Path) -> None:
+        """Pictures of the first batch with their own caption, and with that of the batch which fits best."""
+        batch = self._read(self._loader().at(0))
+        cosines = compare(state.weights, self.config, batch.arrays)
+        best = [batch.captions[index] for index in np.asarray(cosines).argmax(axis=1)]
+        save_png(compose_caption_sheet(batch.arrays["pixels"][:_SHOWN], batch.captions[:_SHOWN], best[:_SHOWN]), path)
+
+    def export(self, state: TrainState, directory: Path) -> None:
+        """The weights, with the tokenizer's files beside them."""
+        save_clip(directory, self.config, state.weights, tokenizer=self._data.tokenizer, overwrite=True)
+
+    def _loader(self) -> Loader:
+        share = row_share(self.mesh)
+        return Loader(self._pictures, batch_size=self._optimizer.batch_size, seed=self.loop.seed, **share)
+
+    def _read(self, batch: Batch) -> Batch:
+        tokens = self._tokenizer.encode(batch.captions).tokens
+        return dataclasses.replace(batch, arrays={**batch.arrays, "text": tokens})
+
+
+def _read_sections(tables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The tables of a run file as dataclasses, by name; ConfigError for what they can't hold."""
+    for name in _OF_THE_TOKENIZER:
+        if name in tables.get("text", {}):
+            raise ConfigError(f"text.{name} is not the run file's to say", hint="leave it out: the tokenizer decides")
+    sections = build_sections(
+        tables,
+        data=CaptionedPictures,
+        model=SpaceConfig,
+        text=CLIPTextConfig,
+        vision=CLIPVisionConfig,
+        augmentation=AugmentationConfig,
+        optimizer=OptimizerConfig,
+        loop=LoopConfig,
+        mesh=MeshConfig,
+    )
+    if (parts := sections["optimizer"].accumulate) > 1:
+        raise ConfigError(
+            f"optimizer.accumulate={parts}: the captions of one part would not compete with those of another",
+            hint="lower optimizer.batch_size, or divide it among devices with [mesh]",
+        )
+    return sections
+
+
+def contrastive_loss(
+    texts: Float[Array, "batch projection"], images: Float[Array, "batch projection"], scale: Float[Array, ""]
+) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+    """Nats a choice, over choosing a caption for each picture and a picture for each caption; and how many are right.
+
+    Rows of length 1, a text's at the place of its picture's.
+    """
+    logits = scale * images @ texts.T
+    own = jnp.arange(len(logits))
+    choices = {"caption": logits, "picture": logits.T}
+    losses = [optax.softmax_cross_entropy_with_integer_labels(choice, own).mean() for choice in choices.values()]
+    accuracies = {f"{name}_accuracy": jnp.mean(choice.argmax(axis=1) == own) for name, choice in choices.items()}
+    return sum(losses) / len(losses), accuracies
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def compare(params: Params, config: CLIPConfig, batch: dict[str, Array]) -> Float[Array, "pictures captions"]:
+    """The cosine of every picture with every caption of a batch."""
+    texts = clip.embed_text(params, config, batch["text"])
+    return clip.embed_images(params, config, batch["pixels"].astype(jnp.float32) / 255) @ texts.T
+
+
+def train_step(
+    state: TrainState,
+    batch: dict[str, Array],
+    config: CLIPConfig,
+    augmentation: AugmentationConfig,
+    optimizer: OptimizerConfig,
+    seed: int,
+) -> tuple[TrainState, dict[str, Any]]:
+    """One update; afterwards the logits' factor is at most 100 again."""
+    pixels = augment(jax.random.fold_in(jax.random.key(seed), state.step), batch["pixels"], augmentation)
+
+    def loss(params: Params):
+        texts = clip.embed_text(params, config, batch["text"])
+        images = clip.embed_images(params, config, pixels.astype(jnp.float32) / 255)
+        return contrastive_loss(texts, images, jnp.exp(params["logit_scale"]))
+
+    (value, accuracies), gradients = jax.value_and_grad(loss, has_aux=True)(state.params)
+    updates, optimizer_state = build_optimizer(optimizer).update(gradients, state.optimizer, state.params)
+    params = jax.tree.map(jnp.add, state.params, updates)
+    params |= {"logit_scale": jnp.minimum(params["logit_scale"], math.log(clip.MAX_SCALE))}
+    average = update_average(state.average, params, state.step, optimizer.ema_decay)
+    scale, norm = jnp.exp(params["logit_scale"]), optax.tree.norm(gradients)
+    metrics = {"loss": value, **accuracies, "scale": scale, "gradient_norm": norm}
+    return TrainState(state.step + 1, params, average, optimizer_state), metrics
+
+
+def augment(
+    key: Key[Array, ""], pixels: UInt8[Array, "batch height width channels"], config: AugmentationConfig
+) -> UInt8[Array, "batch height width channels"]:
+    """The pictures, each moved and mirrored by chance of its own."""
+    shifts, flips = jax.random.split(key)
+    if config.shift:
+        reach = config.shift
+        wide = jnp.pad(pixels, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="edge")
+        starts = jax.random.randint(shifts, (len(pixels), 2), 0, 2 * reach + 1)
+        cut = jax.vmap(lambda picture, start: jax.lax.dynamic_slice(picture, (*start, 0), pixels.shape[1:]))
+        pixels = cut(wide, starts)
+    if config.flip:
+        mirrored = jax.random.bernoulli(flips, shape=(len(pixels), 1, 1, 1))
+        pixels = jnp.where(mirrored, pixels[:, :, ::-1], pixels)
+    return pixels

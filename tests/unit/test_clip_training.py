@@ -1,0 +1,219 @@
+"""The CLIP trainer: its loss is the paper's, it learns, it resumes exactly, and it refuses what can't work."""
+
+import functools
+import itertools
+import json
+import os
+import signal
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+from doubles import CAPTIONS
+from PIL import Image
+from sets import write_pictures
+
+from dalle_mini.errors import CheckpointError, ConfigError, DataError
+from dalle_mini.ranking import Clip
+from dalle_mini.text import train_tokenizer
+from dalle_mini.training import loop
+from dalle_mini.training.caption_sheet import compose_caption_sheet
+from dalle_mini.training.clip import AugmentationConfig, CLIPTask, augment, contrastive_loss
+from dalle_mini.training.runfile import read_run_file
+
+SIDE = 16
+COLORS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (40, 50, 220), "yellow": (230, 220, 40)}
+PLACES = {"top": (0, 4), "bottom": (8, 4), "middle": (4, 4)}
+NAMES = [f"a {color} square at the {place}" for color in COLORS for place in PLACES]
+
+RUN = """
+[data]
+pictures = "PLACE/squares"
+tokenizer = "PLACE/words"
+[model]
+projection_dim = 16
+[text]
+hidden_size = 32
+intermediate_size = 64
+num_hidden_layers = 1
+num_attention_heads = 2
+max_position_embeddings = 12
+normalize_text = true
+[vision]
+hidden_size = 32
+intermediate_size = 64
+num_hidden_layers = 1
+num_attention_heads = 2
+image_size = 16
+patch_size = 4
+[augmentation]
+shift = 1
+[optimizer]
+steps = 12
+batch_size = 32
+learning_rate = 3e-3
+warmup_steps = 5
+decay_steps = 10
+ema_decay = 0.9
+[loop]
+log_every = 4
+save_every = 6
+sample_every = 6
+"""
+
+
+def draw_square(name: str, random: np.random.Generator) -> np.ndarray:
+    """A square of about its color at its place, on a gray that varies."""
+    _, color, *_, place = name.split()
+    pixels = np.full((SIDE, SIDE, 3), random.integers(60, 200))
+    top, left = PLACES[place]
+    pixels[top : top + 8, left : left + 8] = COLORS[color]
+    return np.clip(pixels + random.normal(0, 8, pixels.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory):
+    """Colored squares with captions, and a tokenizer for them."""
+    place = tmp_path_factory.mktemp("clip")
+    random = np.random.default_rng(0)
+    captions = NAMES * 20
+    write_pictures(place / "squares", np.stack([draw_square(name, random) for name in captions]), captions)
+    train_tokenizer([f" {name}" for name in NAMES] + CAPTIONS, 340, place / "words")
+    return place
+
+
+def random_pixels(*shape: int) -> jax.Array:
+    return jnp.asarray(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+
+
+def task(place, *overrides: str) -> CLIPTask:
+    path = place / "run.toml"
+    path.write_text(RUN.replace("PLACE", str(place)))
+    return CLIPTask(read_run_file(path, overrides))
+
+
+def read_save(workdir: Path, step: int) -> dict[str, np.ndarray]:
+    """The arrays of a run's state by their paths, read without our own code."""
+    with ocp.StandardCheckpointer() as checkpointer:
+        return checkpointer.restore((workdir / "saves" / str(step) / "default").absolute())
+
+
+def test_the_loss_is_the_mean_of_both_choices() -> None:
+    random = np.random.default_rng(0)
+    texts, images = (random.standard_normal((5, 7)) for _ in range(2))
+    texts, images = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (texts, images))
+    logits = 3.0 * images @ texts.T
+    own = np.arange(5)
+
+    def nats(rows: np.ndarray) -> float:
+        return float(np.mean(np.log(np.exp(rows).sum(axis=1)) - rows[own, own]))
+
+    found, accuracies = contrastive_loss(*(jnp.asarray(rows, jnp.float32) for rows in (texts, images)), jnp.float32(3))
+    np.testing.assert_allclose(found, (nats(logits) + nats(logits.T)) / 2, rtol=1e-5)
+    assert accuracies["caption_accuracy"] == pytest.approx(np.mean(logits.argmax(axis=1) == own))
+    assert accuracies["picture_accuracy"] == pytest.approx(np.mean(logits.argmax(axis=0) == own))
+
+
+def test_squares_it_never_saw_find_their_captions(place, tmp_path) -> None:
+    """Chance is 1 in 12; what was exported is asked, through the files."""
+    loop.run(task(place, "optimizer.steps=100", "loop.log_every=25"), tmp_path)
+    clip = Clip.load(tmp_path / "model", dtype="float32")
+    random = np.random.default_rng(7)
+    pixels = np.stack([draw_square(name, random) for name in NAMES])
+    cosines = clip.embed_images(pixels) @ clip.embed_text(NAMES).T
+    assert np.mean(cosines.argmax(axis=1) == np.arange(len(NAMES))) > 0.6
+    assert np.mean(cosines.argmax(axis=0) == np.arange(len(NAMES))) > 0.6
+    with Image.open(tmp_path / "samples-final.png") as sheet:
+        assert sheet.width > 4 * 256
+    records = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert records[-1]["caption_accuracy"] > records[0]["caption_accuracy"]
+    assert records[-1]["picture_accuracy"] > records[0]["picture_accuracy"]
+
+
+def test_the_factor_of_the_logits_stays_at_most_100(place) -> None:
+    run = task(place, "model.logit_scale_init_value=4.61", "optimizer.learning_rate=0.5", "optimizer.warmup_steps=1")
+    state, train_step = run.init(), jax.jit(run.train_step)
+    for batch in itertools.islice(run.batches(0), 3):
+        state, metrics = train_step(state, batch.arrays)
+        assert metrics["scale"] <= 100.001
+
+
+def stop_at(step: int, batches, first_step: int):
+    """Batches that come with the signal to stop, before step `step`."""
+    for number, batch in enumerate(batches(first_step), start=first_step):
+        if number == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+        yield batch
+
+
+def test_a_stopped_run_ends_as_an_unbroken_one(place, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop.run(task(place), tmp_path / "whole")
+    broken = task(place)
+    monkeypatch.setattr(broken, "batches", functools.partial(stop_at, 5, broken.batches))
+    loop.run(broken, tmp_path / "broken")
+    assert not (tmp_path / "broken" / "model").exists()
+    loop.run(task(place), tmp_path / "broken")
+    whole, resumed = (read_save(tmp_path / run, 12) for run in ("whole", "broken"))
+    assert whole.keys() == resumed.keys() and len(whole) > 100
+    assert all((whole[name] == resumed[name]).all() for name in whole)
+
+
+def test_moved_pictures_are_windows_of_the_widened_one() -> None:
+    pixels = random_pixels(6, 8, 8, 3)
+    config = AugmentationConfig(shift=2)
+    moved = np.asarray(augment(jax.random.key(0), pixels, config))
+    wide = np.pad(pixels, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="edge")
+    windows = [(row, column) for row in range(5) for column in range(5)]
+    places = [
+        next(place for place in windows if (wide[i, place[0] :, place[1] :][:8, :8] == moved[i]).all())
+        for i in range(len(pixels))
+    ]
+    assert len(set(places)) > 1
+
+
+def test_mirrored_pictures_are_whole() -> None:
+    pixels = random_pixels(16, 4, 4, 3)
+    mirrored = np.asarray(augment(jax.random.key(1), pixels, AugmentationConfig(flip=True)))
+    same = (mirrored == pixels).all(axis=(1, 2, 3))
+    assert (mirrored[~same] == pixels[~same, :, ::-1]).all() and 0 < same.sum() < len(pixels)
+
+
+def test_without_augmentation_nothing_changes() -> None:
+    pixels = random_pixels(2, 4, 4, 3)
+    assert (augment(jax.random.key(1), pixels, AugmentationConfig()) == pixels).all()
+
+
+def test_the_sheet_has_a_tile_a_picture_and_long_captions_are_cut() -> None:
+    pixels = np.zeros((4, SIDE, SIDE, 3), np.uint8)
+    short, long = "a red square", "a very long caption that goes on and on " * 20
+    sheet = compose_caption_sheet(pixels, [short] * 4, [short, long, "", "…"])
+    assert sheet.width == 2 * 256 + 8
+    assert compose_caption_sheet(pixels, [long] * 4, [short] * 4).size == sheet.size
+
+
+@pytest.mark.parametrize(
+    ("override", "error", "message", "hint"),
+    [
+        ("vision.image_sise=16", ConfigError, "image_sise", "image_size"),
+        ("text.hiden_size=16", ConfigError, "hiden_size", "hidden_size"),
+        ("augmentation.shift=-1", ConfigError, "shift=-1", ""),
+        ("augmentation.flop=true", ConfigError, "flop", "flip"),
+        ("visoin.image_size=16", ConfigError, "visoin", "vision"),
+        ("text.vocab_size=5", ConfigError, "vocab_size", "tokenizer"),
+        ("text.num_attention_heads=5", ConfigError, "num_attention_heads=5", ""),
+        ("vision.patch_size=5", ConfigError, "patch_size=5", ""),
+        ("vision.hidden_act='relu'", ConfigError, "relu", ""),
+        ("vision.image_size=32", DataError, "16 pixels a side, the model reads 32", "image_size"),
+        ("optimizer.accumulate=2", ConfigError, "accumulate=2", "batch_size"),
+        ("data.pictures='nowhere'", DataError, "nowhere", ""),
+        ("data.tokenizer='nowhere'", CheckpointError, "nowhere", "tokenizer.json"),
+    ],
+)
+def test_mistakes_in_a_run_file_are_named(place, override: str, error, message: str, hint: str) -> None:
+    with pytest.raises(error) as caught:
+        task(place, override)
+    assert message in str(caught.value)
+    assert hint in caught.value.hint
