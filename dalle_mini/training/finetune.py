@@ -171,7 +171,7 @@ def _describe_run(order: Finetuning, base: ResolvedRelease, model: DalleMini, re
             "steps": order.steps,
             "batch_size": 32,
             "learning_rate": 1e-3,
-            "warmup_steps": 20,
+            "warmup_steps": order.steps // 40,
             "decay_steps": order.steps // 2,
             "ema_decay": 0.99,
         },
