@@ -21,9 +21,10 @@ import numpy as np
 from PIL import Image
 
 from dalle_mini.cli.machine import describe_machine
-from dalle_mini.data.build import BuildConfig, build_pictures
+from dalle_mini.data.build import build_pictures
 from dalle_mini.data.manifest import Manifest
 from dalle_mini.data.records import encode_png, pack_tokens
+from dalle_mini.data.rules import BuildConfig
 from dalle_mini.data.shards import RecordSet, RecordWriter
 from dalle_mini.data.sources import open_source
 

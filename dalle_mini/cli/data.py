@@ -108,8 +108,9 @@ def _add_tokenizer(group: Any) -> None:
 
 def run_build(options: Options) -> int:
     _require_packages()
-    from dalle_mini.data.build import BuildConfig, build_pictures
+    from dalle_mini.data.build import build_pictures
     from dalle_mini.data.optout import OptOut
+    from dalle_mini.data.rules import BuildConfig
     from dalle_mini.data.sources import open_source
     from dalle_mini.data.table import Columns
 

@@ -1,5 +1,6 @@
 """A line on a terminal that says how far something is; nothing where nobody watches."""
 
+import math
 import shutil
 import sys
 import time
@@ -16,7 +17,7 @@ class Progress:
         self.label = label
         self._shown = sys.stderr.isatty() and not quiet
         self._began: tuple[float, float, int] | None = None
-        self._counted = 0.0
+        self._counted = -math.inf
 
     def show(self, share: float | None = None) -> None:
         """Show the label, and how much of it is done, from 0 to 1, where that is known."""

@@ -1,17 +1,15 @@
 """From a source of captioned pictures to a picture set: filtered, square, and the same whenever it is made again.
 
-Pictures are prepared by threads and decided on in their order. What was decided is noted in a ledger beside the
-shards and kept together with each finished one, so that a build that was stopped goes on behind it.
+What was decided of an item is noted in a ledger beside the shards and kept together with each finished one, so that a
+build that was stopped goes on behind it.
 """
 
 import contextlib
 import dataclasses
-import hashlib
 import itertools
 import os
 import warnings
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,77 +17,22 @@ from urllib.parse import urlsplit
 from PIL import Image
 
 from dalle_mini.checkpoints.staging import output_errors
-from dalle_mini.data.captions import caption_from_name, check_caption
-from dalle_mini.data.items import Drop, Item, Source, printable
+from dalle_mini.data.items import Drop, Item, Source
 from dalle_mini.data.ledger import Ledger, remove_ledger
 from dalle_mini.data.manifest import Manifest
 from dalle_mini.data.optout import OptOut
-from dalle_mini.data.picture import Fingerprint, fingerprint, read_square
-from dalle_mini.data.records import encode_png, pack_picture
+from dalle_mini.data.records import pack_picture
+from dalle_mini.data.rules import BuildConfig, Candidate, Check, Outcome, apply_rules
 from dalle_mini.data.shards import OnProgress, RecordWriter
-from dalle_mini.errors import ConfigError, DataError
+from dalle_mini.errors import DataError
 
 LEDGER = "build.sqlite"
 
-_CHUNK = 64
 _HINTS = {
     "no caption": "put a .txt file beside every picture, or use --caption-from-names",
     "too small": "choose a lower --resolution, or --min-side",
     "extreme shape": "choose a higher --max-aspect",
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class BuildConfig:
-    """How pictures are made and which are left out. Sides are in pixels; `min_side` is of the short side, half of the
-    resolution where it is None, and `max_aspect` the long side by the short one. `licence` and `source` are for items
-    that have none of their own."""
-
-    resolution: int = 256
-    min_side: int | None = None
-    max_aspect: float = 3.0
-    max_pixels: int = 64_000_000
-    keep_duplicates: bool = False
-    caption_from_names: bool = False
-    licence: str = "unknown"
-    source: str = "unknown"
-    shard_size: int = 1024
-
-    def __post_init__(self) -> None:
-        for name, least, most in (("resolution", 8, 4096), ("shard_size", 1, 2**20), ("max_aspect", 1, 1000)):
-            if not least <= getattr(self, name) <= most:
-                raise ConfigError(f"{name}={getattr(self, name)!r} must be from {least} to {most}")
-
-    @property
-    def smallest(self) -> int:
-        return self.resolution // 2 if self.min_side is None else self.min_side
-
-
-@dataclasses.dataclass(frozen=True)
-class Check:
-    """A model's opinion of captioned pictures: those that it scores below `minimum` are dropped for `reason`.
-
-    `score` gets pictures and their captions and must judge each by itself; `model` names the scorer, by its digest.
-    """
-
-    reason: str
-    score: Callable[[Sequence[Image.Image], Sequence[str]], Sequence[float]]
-    minimum: float
-    model: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Candidate:
-    """A picture that passed the rules which need no other picture."""
-
-    image: Image.Image
-    picture: bytes
-    caption: str
-    named: bool
-    digest: str
-    mark: Fingerprint
-    licence: str
-    source: str
 
 
 def build_pictures(
@@ -111,7 +54,7 @@ def build_pictures(
     if not finished:
         with writer.forget_if_empty(LEDGER), Ledger(out / LEDGER) as ledger, _quiet_pool() as pool:
             items = _report(_left(source, ledger), ledger.position()[0], on_progress)
-            outcomes = _prepare_all(items, lambda item: _prepare(item, config, opt_out), checks, pool)
+            outcomes = apply_rules(items, config, opt_out, checks, pool)
             records = _decide(outcomes, ledger, keep_duplicates=config.keep_duplicates)
             _write_shards(writer, ledger, records, config.shard_size)
             finished = _finish(writer, ledger, source)
@@ -161,72 +104,7 @@ def _report(items: Iterator[Item], passed: int, on_progress: OnProgress | None) 
             on_progress(item.share, number)
 
 
-def _prepare_all(
-    items: Iterator[Item],
-    prepare: Callable[[Item], Candidate | Drop],
-    checks: Sequence[Check],
-    pool: ThreadPoolExecutor,
-) -> Iterator[tuple[Item, Candidate | Drop]]:
-    """What the rules say of every item, in their order; two chunks are under way at a time."""
-    waiting: deque = deque()
-    while chunk := list(itertools.islice(items, _CHUNK)):
-        waiting.append([(item, pool.submit(prepare, item)) for item in chunk])
-        if len(waiting) > 1:
-            yield from _judge([(item, outcome.result()) for item, outcome in waiting.popleft()], checks)
-    for chunk in waiting:
-        yield from _judge([(item, outcome.result()) for item, outcome in chunk], checks)
-
-
-def _prepare(item: Item, config: BuildConfig, opt_out: OptOut) -> Candidate | Drop:
-    """Apply the rules to one item by itself."""
-    try:
-        fields = item.fields()
-        named = config.caption_from_names and fields.caption is None
-        caption = check_caption(caption_from_name(item.name) or None if named else fields.caption)
-        licence, source = (printable(text.strip()) for text in (fields.licence, fields.source))
-        opt_out.check_words(caption, source or config.source)
-        data = item.picture()
-        digest = hashlib.sha256(data).hexdigest()
-        opt_out.check_digest(digest)
-        image = read_square(
-            data,
-            config.resolution,
-            min_side=config.smallest,
-            max_aspect=config.max_aspect,
-            max_pixels=config.max_pixels,
-        )
-    except Drop as drop:
-        return drop
-    return Candidate(
-        image=image,
-        picture=encode_png(image),
-        caption=caption,
-        named=named,
-        digest=digest,
-        mark=fingerprint(image),
-        licence=licence or config.licence,
-        source=source or config.source,
-    )
-
-
-def _judge(
-    outcomes: list[tuple[Item, Candidate | Drop]], checks: Iterable[Check]
-) -> list[tuple[Item, Candidate | Drop]]:
-    """Let the models look at what is left of a chunk."""
-    for check in checks:
-        left = [(place, found) for place, (_, found) in enumerate(outcomes) if isinstance(found, Candidate)]
-        if not left:
-            break
-        scores = check.score([found.image for _, found in left], [found.caption for _, found in left])
-        for (place, _), score in zip(left, scores, strict=True):
-            if not score >= check.minimum:
-                outcomes[place] = (outcomes[place][0], Drop(check.reason, f"{score:.3f}"))
-    return outcomes
-
-
-def _decide(
-    outcomes: Iterable[tuple[Item, Candidate | Drop]], ledger: Ledger, *, keep_duplicates: bool
-) -> Iterator[bytes]:
+def _decide(outcomes: Iterable[Outcome], ledger: Ledger, *, keep_duplicates: bool) -> Iterator[bytes]:
     """The records of what is kept; all is noted in the ledger before the next item is looked at."""
     for item, found in outcomes:
         ledger.pass_item(item.id)

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dalle_mini.data import build
-from dalle_mini.data.build import BuildConfig, Check, build_pictures
+from dalle_mini.data import build, rules
+from dalle_mini.data.build import build_pictures
 from dalle_mini.data.manifest import Dropped, Manifest
 from dalle_mini.data.optout import OptOut
 from dalle_mini.data.records import Picture
+from dalle_mini.data.rules import BuildConfig, Check
 from dalle_mini.data.shards import RecordSet
 from dalle_mini.data.sources import open_source
 from dalle_mini.errors import ConfigError, DataError, OutputError
@@ -146,7 +147,7 @@ def test_a_check_drops_what_it_scores_low_and_sees_only_what_passed_the_rules(tm
 def test_the_same_input_makes_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path / "in", 40)
     build_set(tmp_path / "in", tmp_path / "one")
-    monkeypatch.setattr(build, "_CHUNK", 3)
+    monkeypatch.setattr(rules, "_CHUNK", 3)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     build_set(tmp_path / "in", tmp_path / "two")
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
@@ -166,30 +167,35 @@ def test_progress_is_told_and_a_finished_set_is_left_alone(tmp_path: Path) -> No
 KILLED = """
 import sys
 from pathlib import Path
-from dalle_mini.data.build import BuildConfig, build_pictures
+from dalle_mini.data.build import build_pictures
+from dalle_mini.data.rules import BuildConfig
 from dalle_mini.data.sources import open_source
-source = open_source(sys.argv[1])
-print("ready", flush=True)
-build_pictures(source, Path(sys.argv[2]), BuildConfig(resolution=128, min_side=8, shard_size=8))
+config = BuildConfig(resolution=16, min_side=8, shard_size=8)
+step = lambda *_: sys.stdin.readline() and print(flush=True)
+build_pictures(open_source(sys.argv[1]), Path(sys.argv[2]), config, on_progress=step)
 """
 
 
 def test_a_build_killed_at_any_time_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
-    pictures, config = fill(tmp_path / "in", 300), BuildConfig(resolution=128, min_side=8, shard_size=8)
-    began = time.monotonic()
-    build_set(pictures, tmp_path / "whole", config)
-    takes = time.monotonic() - began
-    chance, kills, seen = random.Random(0), 0, set()
-    for _ in range(8):
+    """A child reads no more items than it is allowed, and is killed at about the last of them."""
+    pictures = fill(tmp_path / "in", 600)
+    build_set(pictures, tmp_path / "whole")
+    chance, stages = random.Random(0), [0]
+    for _ in range(4):
         command = [sys.executable, "-c", KILLED, str(pictures), str(tmp_path / "out")]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
-            assert child.stdout is not None and child.stdout.readline() == b"ready\n"
-            time.sleep(chance.uniform(0.05, 0.5) * takes)
-            child.send_signal(signal.SIGKILL)
-        kills += child.returncode == -signal.SIGKILL
-        seen.add(len(list((tmp_path / "out").glob("pictures-*"))))
-    assert kills >= 2 and len(seen) >= 2
-    build_set(pictures, tmp_path / "out", config)
+        steps = chance.randint(140, 200)  # at most 128 of them are read ahead
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+            assert child.stdin is not None and child.stdout is not None
+            child.stdin.write(b"\n" * steps)
+            child.stdin.flush()
+            for _ in range(steps):
+                child.stdout.readline()
+            time.sleep(chance.uniform(0, 0.02))
+            child.kill()
+        assert child.returncode == -signal.SIGKILL
+        stages.append(len(list((tmp_path / "out").glob("pictures-*"))))
+    assert stages == sorted(stages) and len(set(stages)) >= 3
+    build_set(pictures, tmp_path / "out")
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
@@ -228,7 +234,7 @@ def stopped_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if number == 25:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(build, "_CHUNK", 1)
+    monkeypatch.setattr(rules, "_CHUNK", 1)
     fill(tmp_path / "in", 40)
     with pytest.raises(KeyboardInterrupt):
         build_set(tmp_path / "in", tmp_path / "out", on_progress=stop)
