@@ -188,7 +188,7 @@ class VQGANConfig:
 class CLIPTextConfig:
     """Sizes of CLIP's text tower, named as in the published files; the defaults are ViT-B/32's.
 
-    Two fields are ours. `pooling` is the token whose state stands for the text: "end_token", the first `eos_token_id`, or
+    Two fields are ours. `pooling` is the token whose state stands for a text: "end_token", the first `eos_token_id`, or
     "highest_token", the first of the largest id. `normalize_text` reads prompts as the text-to-image transformer does.
     """
 
