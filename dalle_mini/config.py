@@ -246,9 +246,8 @@ class DiscriminatorConfig:
 class CLIPTextConfig:
     """Sizes of CLIP's text tower, named as in the published files; the defaults are ViT-B/32's.
 
-    Two fields are ours. `pooling` says which token's state stands for the text: "end_token", the first with
-    `eos_token_id`, or "highest_token", the first with the largest id. `normalize_text` reads prompts as the
-    text-to-image transformer does; no published file asks for it.
+    Two fields are ours. `pooling` is the token whose state stands for a text: "end_token", the first `eos_token_id`, or
+    "highest_token", the first of the largest id. `normalize_text` reads prompts as the text-to-image transformer does.
     """
 
     vocab_size: int = 49408
@@ -284,8 +283,8 @@ class CLIPVisionConfig:
 
     def __post_init__(self) -> None:
         _check_tower(self, "CLIP vision config")
-        size, patch = self.image_size, self.patch_size
-        _require(size % patch == 0, "image_size", size, f"must divide by patch_size={patch}")
+        whole = self.image_size % self.patch_size == 0
+        _require(whole, "image_size", self.image_size, f"must divide by patch_size={self.patch_size}")
         _require(self.num_channels == 3, "num_channels", self.num_channels, "must be 3")
 
 
@@ -308,11 +307,10 @@ class CLIPConfig:
         text, vision = (_tower_table(values, name) for name in ("text_config", "vision_config"))
         # Quirk: an eos_token_id of 2 was a mistake of the first published files, which pool at the highest id.
         text = {"pooling": CLIP_POOLINGS[text.get("eos_token_id") == 2], **text}
-        towers: dict[str, Any] = {
-            "text_config": CLIPTextConfig(**_known(CLIPTextConfig, text)),
-            "vision_config": CLIPVisionConfig(**_known(CLIPVisionConfig, vision)),
-        }
-        return cls(**(_known(cls, values) | towers))
+        sizes = _known(cls, values)
+        sizes["text_config"] = CLIPTextConfig(**_known(CLIPTextConfig, text))
+        sizes["vision_config"] = CLIPVisionConfig(**_known(CLIPVisionConfig, vision))
+        return cls(**sizes)
 
     def to_dict(self) -> dict[str, Any]:
         return {"model_type": "clip", **dataclasses.asdict(self)}

@@ -18,7 +18,7 @@ from dalle_mini.arrays import Array, Float, Int32, Params, UInt8
 from dalle_mini.checkpoints.config_file import read_json
 from dalle_mini.checkpoints.releases import resolve_clip
 from dalle_mini.checkpoints.store import load_clip
-from dalle_mini.config import CLIPConfig
+from dalle_mini.config import CLIPConfig, CLIPTextConfig
 from dalle_mini.errors import CheckpointError, DataError
 from dalle_mini.models import clip
 from dalle_mini.text.clip import read_clip_tokenizer
@@ -55,7 +55,9 @@ class Clip:
         _check_preprocessor(folder / "preprocessor_config.json")
         text = config.text_config
         length, normalize = text.max_position_embeddings, text.normalize_text
-        return cls(config, params, read_clip_tokenizer(folder, max_length=length, normalize=normalize))
+        tokenizer = read_clip_tokenizer(folder, max_length=length, normalize=normalize)
+        _check_tokenizer(tokenizer, text, folder)
+        return cls(config, params, tokenizer)
 
     def embed_images(self, images: Pictures) -> Float[np.ndarray, "images projection"]:
         """An embedding a picture; DataError for an array that holds no pictures."""
@@ -80,6 +82,17 @@ class Clip:
         Not scaled by the model's temperature, which changes neither the order nor what is comparable.
         """
         return self.embed_images(images) @ self.embed_text([prompt])[0]
+
+
+def _check_tokenizer(tokenizer: Tokenizer, text: CLIPTextConfig, folder: Path) -> None:
+    """Refuse a tokenizer of another model, whose tokens would be read as something else."""
+    end = tokenizer.byte_pairs.end_id
+    if tokenizer.vocab_size > text.vocab_size or (text.pooling == "end_token" and end != text.eos_token_id):
+        raise CheckpointError(
+            f"{folder}: the tokenizer has {tokenizer.vocab_size} tokens and ends a text with {end}, "
+            f"the model has {text.vocab_size} and looks for {text.eos_token_id}",
+            hint="use the tokenizer files that came with these weights",
+        )
 
 
 def _check_preprocessor(path: Path) -> None:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from dalle_mini.arrays import Array, Bool, Float, Int32, Key, Params
 from dalle_mini.config import CLIPConfig, CLIPTextConfig, CLIPVisionConfig
+from dalle_mini.models.placement import divide_rows
 from dalle_mini.models.transformer import INIT_STD, KeyValue, Linear, attend
 
 MAX_SCALE = 100.0
@@ -84,14 +85,14 @@ class Layer(nn.Module):
 
     def setup(self):
         c = self.config
-        self.attention_norm = nn.LayerNorm(c.layer_norm_eps)
+        self.attention_norm = nn.LayerNorm(epsilon=c.layer_norm_eps)
         self.attention = Attention(c.hidden_size, c.num_attention_heads)
-        self.feed_forward_norm = nn.LayerNorm(c.layer_norm_eps)
+        self.feed_forward_norm = nn.LayerNorm(epsilon=c.layer_norm_eps)
         self.feed_forward = FeedForward(c.hidden_size, c.intermediate_size, c.hidden_act)
 
     def __call__(self, states, mask):
         states = states + self.attention(self.attention_norm(states), mask)
-        return states + self.feed_forward(self.feed_forward_norm(states))
+        return divide_rows(states + self.feed_forward(self.feed_forward_norm(states)))
 
 
 class TextTower(nn.Module):
@@ -104,7 +105,7 @@ class TextTower(nn.Module):
         self.token_embedding = self.param("token_embedding", init, (c.vocab_size, c.hidden_size))
         self.position_embedding = self.param("position_embedding", init, (c.max_position_embeddings, c.hidden_size))
         self.layers = [Layer(c) for _ in range(c.num_hidden_layers)]
-        self.final_norm = nn.LayerNorm(c.layer_norm_eps)
+        self.final_norm = nn.LayerNorm(epsilon=c.layer_norm_eps)
         self.projection = Linear(c.hidden_size, self.projection_dim)
 
     def __call__(self, tokens):
@@ -148,9 +149,9 @@ class ImageTower(nn.Module):
         self.patch_embedding = PatchEmbedding(c)
         self.class_embedding = self.param("class_embedding", init, (c.hidden_size,))
         self.position_embedding = self.param("position_embedding", init, (positions, c.hidden_size))
-        self.pre_norm = nn.LayerNorm(c.layer_norm_eps)
+        self.pre_norm = nn.LayerNorm(epsilon=c.layer_norm_eps)
         self.layers = [Layer(c) for _ in range(c.num_hidden_layers)]
-        self.final_norm = nn.LayerNorm(c.layer_norm_eps)
+        self.final_norm = nn.LayerNorm(epsilon=c.layer_norm_eps)
         self.projection = Linear(c.hidden_size, self.projection_dim)
 
     def __call__(self, pixels):

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from dalle_mini.arrays import UInt8
 from dalle_mini.grid import compose_grid, enlarge
 
-_LETTERS, _LINES, _LINE = 42, 3, 15
+_LETTERS, _LINES, _LINE = 40, 2, 15
 _RIGHT, _WRONG, _OWN = "#1a7f37", "#b42318", "#57606a"
 
 

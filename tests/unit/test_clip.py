@@ -186,6 +186,11 @@ def test_a_folder_without_a_tokenizer_is_refused(folder: Path) -> None:
     assert "holds no tokenizer" in str(refusal_of(folder))
 
 
+def test_the_tokenizer_of_another_model_is_refused(folder: Path) -> None:
+    change_config(folder, lambda values: values["text_config"].update(eos_token_id=3))
+    assert "ends a text with 2" in str(refusal_of(folder)) and "looks for 3" in str(refusal_of(folder))
+
+
 @pytest.mark.parametrize("content", ["{", '{"version": "1.0"}'])
 def test_a_broken_tokenizer_is_refused(folder: Path, content: str) -> None:
     (folder / "tokenizer_config.json").unlink()

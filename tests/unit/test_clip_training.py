@@ -16,6 +16,7 @@ from doubles import CAPTIONS
 from PIL import Image
 from sets import write_pictures
 
+from dalle_mini.cli import main
 from dalle_mini.errors import CheckpointError, ConfigError, DataError
 from dalle_mini.ranking import Clip
 from dalle_mini.text import train_tokenizer
@@ -192,6 +193,15 @@ def test_the_sheet_has_a_tile_a_picture_and_long_captions_are_cut() -> None:
     sheet = compose_caption_sheet(pixels, [short] * 4, [short, long, "", "…"])
     assert sheet.width == 2 * 256 + 8
     assert compose_caption_sheet(pixels, [long] * 4, [short] * 4).size == sheet.size
+
+
+def test_the_command_names_a_mistake(place, capsys: pytest.CaptureFixture[str]) -> None:
+    task(place)
+    command = ["train", "clip", str(place / "run.toml"), "--workdir", str(place / "work")]
+    assert main([*command, "--set", "vision.patch_sise=4"]) == 2
+    error, hint = capsys.readouterr().err.splitlines()
+    assert error == "error: unknown name in [vision] 'patch_sise'" and "'patch_size'" in hint
+    assert not (place / "work").exists()
 
 
 @pytest.mark.parametrize(
