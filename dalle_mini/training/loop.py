@@ -75,10 +75,12 @@ class Task(Protocol):
     out.
     """
 
-    sections: Mapping[str, Any]
     steps: int
     loop: LoopConfig
     mesh: MeshConfig
+
+    @property
+    def sections(self) -> Mapping[str, Any]: ...
 
     @property
     def start_weights(self) -> Params | None: ...
