@@ -87,7 +87,12 @@ def make_tiny_clip(directory: Path, *, seed: int = 0) -> Path:
 
 def _random_params(init, rng: np.random.Generator) -> Params:
     """Parameters shaped like those of `init`, drawn by NumPy, so that nothing has to be compiled."""
-    shapes = jax.eval_shape(init, jax.random.key(0))
+    return draw_params(jax.eval_shape(init, jax.random.key(0)), rng)
+
+
+def draw_params(shapes: Params, rng: np.random.Generator | None = None) -> Params:
+    """Arrays of the shapes of a tree; the same ones each time, unless `rng` says."""
+    rng = rng or np.random.default_rng(0)
     return jax.tree.map(lambda leaf: _random_leaf(leaf.shape, rng), shapes)
 
 
