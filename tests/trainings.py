@@ -91,7 +91,9 @@ def make_training(place: Path, *, records: int = 50) -> Path:
         pack_tokens(id=f"t{index}", caption=caption, text=np.asarray(text), image=image)
         for index, (caption, text, image) in enumerate(rows)
     ]
-    writer.finish([writer.write(0, packed)])
+    shard = writer.write(0, packed)
+    assert shard
+    writer.finish([shard])
     path = place / "run.toml"
     path.write_text(RUN.replace("PLACE", str(place)))
     return path
@@ -112,6 +114,8 @@ class PointsConfig:
 
 class LineTask:
     """A task of the loop: the slopes of a line, which are 0, 1, 2 and so on, from points on it."""
+
+    start_weights = None
 
     def __init__(self, **tables: dict[str, Any]) -> None:
         optimizer = {
