@@ -123,6 +123,7 @@ class LineTask:
             "batch_size": 4,
             "learning_rate": 0.1,
             "warmup_steps": 1,
+            "decay_steps": 1,
             **tables.pop("optimizer", {}),
         }
         optimizer.setdefault("warmup_steps", 1)
