@@ -72,10 +72,12 @@ class Task(Protocol):
     host memory and whose `optimizer` is left out.
     """
 
-    sections: Mapping[str, Any]
     steps: int
     loop: LoopConfig
     mesh: MeshConfig
+
+    @property
+    def sections(self) -> Mapping[str, Any]: ...
 
     def init(self) -> TrainState: ...
 

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
 
 from dalle_mini.errors import ConfigError
 from dalle_mini.models import placement
@@ -75,7 +75,7 @@ def _describe(sizes: list[int]) -> str:
     return ", ".join(f"{axis}={size}" for axis, size in zip(AXES, sizes, strict=True))
 
 
-def shard_state(state: Any, mesh: Mesh) -> Any:
+def shard_state(state: Any, mesh: Mesh | AbstractMesh) -> Any:
     """A tree like `state` of the shardings that the rules give its leaves; ConfigError for a leaf without a rule."""
 
     def place(path, leaf):
@@ -92,19 +92,19 @@ def _find_rule(name: str) -> PartitionSpec:
     raise ConfigError(f"no sharding rule for {name!r}", hint="add one to RULES in training/sharding.py")
 
 
-def _fit(spec: PartitionSpec, shape: tuple[int, ...], mesh: Mesh) -> PartitionSpec:
+def _fit(spec: PartitionSpec, shape: tuple[int, ...], mesh: Mesh | AbstractMesh) -> PartitionSpec:
     """The rule for an array of this shape: aligned to its last axes, without what doesn't divide."""
     axes = ((None,) * len(shape) + tuple(spec))[-len(shape) :] if shape else ()
     pairs = zip(axes, shape, strict=True)
     return PartitionSpec(*(axis if _divides(axis, size, mesh) else None for axis, size in pairs))
 
 
-def _divides(axis: Any, size: int, mesh: Mesh) -> bool:
+def _divides(axis: Any, size: int, mesh: Mesh | AbstractMesh) -> bool:
     names = axis if isinstance(axis, tuple) else (axis,)
     return size % math.prod(mesh.shape[name] for name in names if name) == 0
 
 
-def check_batch(batch_size: int, accumulate: int, mesh: Mesh) -> None:
+def check_batch(batch_size: int, accumulate: int, mesh: Mesh | AbstractMesh) -> None:
     """ConfigError if the devices' shares of a batch, or of its accumulated parts, would differ."""
     shares = mesh.shape["data"] * mesh.shape["fsdp"] * accumulate
     if batch_size % shares:

@@ -5,7 +5,6 @@ The loss is the original's: the mean over all positions of the cross entropy ove
 """
 
 import dataclasses
-import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -141,8 +140,6 @@ class TransformerTask:
         self.loop: LoopConfig = self.sections["loop"]
         self.mesh: MeshConfig = self.sections["mesh"]
         self.steps = self._optimizer.steps
-        self.init = functools.partial(init_state, self.sections)
-        self.train_step = functools.partial(train_step, sections=self.sections)
         self._tokenizer = Tokenizer.from_directory(
             Path(self._data.tokenizer),
             max_length=self._config.max_text_length,
@@ -151,6 +148,12 @@ class TransformerTask:
         self._tokenizer.encode(self._samples.prompts)
         self._empty = np.asarray(self._tokenizer.encode_empty(1).tokens)
         self._set = open_tokens(self._data, self._config)
+
+    def init(self) -> TrainState:
+        return init_state(self.sections)
+
+    def train_step(self, state: TrainState, arrays: dict[str, jax.Array]) -> tuple[TrainState, dict[str, Any]]:
+        return train_step(state, arrays, sections=self.sections)
 
     def batches(self, first_step: int) -> Iterator[Batch]:
         """This process's rows of the steps from `first_step` on: text and its mask, and image tokens."""
