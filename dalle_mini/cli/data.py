@@ -1,18 +1,17 @@
 """`dalle-mini data`: from captioned pictures to what a transformer is trained on."""
 
 import dataclasses
-import importlib.util
 import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dalle_mini.cli.extras import require_training
 from dalle_mini.cli.parser import Options, add_command, add_group, number, whole_number
 from dalle_mini.cli.progress import Progress
 from dalle_mini.cli.reporting import put_out
 from dalle_mini.cli.sizes import format_bytes
-from dalle_mini.errors import ConfigError
 
 if TYPE_CHECKING:
     from dalle_mini.data.inspection import Inspection
@@ -24,7 +23,6 @@ SOURCE is a folder of pictures with a .txt file beside each; a table (.csv, .tsv
 .jsonl, .parquet) with a picture's path and its caption in every row; a tar file in
 webdataset's layout, or a folder of those. Stopped, the same command goes on."""
 _ENCODE_DETAILS = "Stopped, the same command goes on behind the last whole shard."
-_NEEDED = ("array_record", "grain", "msgpack")
 _SHOW_EVERY = 1000
 _NAMES_SHOWN = 8
 
@@ -107,7 +105,7 @@ def _add_tokenizer(group: Any) -> None:
 
 
 def run_build(options: Options) -> int:
-    _require_packages()
+    require_training()
     from dalle_mini.data.build import build_pictures
     from dalle_mini.data.optout import OptOut
     from dalle_mini.data.rules import BuildConfig
@@ -135,7 +133,7 @@ def run_build(options: Options) -> int:
 
 
 def run_encode(options: Options) -> int:
-    _require_packages()
+    require_training()
     from dalle_mini.data.encode import Encoder, encode_pictures
     from dalle_mini.data.shards import RecordSet
 
@@ -151,7 +149,7 @@ def run_encode(options: Options) -> int:
 
 
 def run_inspect(options: Options) -> int:
-    _require_packages()
+    require_training()
     from dalle_mini.data.inspection import draw_sheet, inspect
     from dalle_mini.grid import save_png
 
@@ -163,7 +161,7 @@ def run_inspect(options: Options) -> int:
 
 
 def run_tokenizer(options: Options) -> int:
-    _require_packages()
+    require_training()
     from dalle_mini.text.vocabulary import train_tokenizer
 
     with Progress("reading captions") as bar:
@@ -171,13 +169,6 @@ def run_tokenizer(options: Options) -> int:
         size = train_tokenizer(captions, options.vocab_size, options.out)
     put_out(f"{options.out}: {size} tokens")
     return 0
-
-
-def _require_packages() -> None:
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        hint = "./test --setup installs them; elsewhere: pip install 'dalle-mini[train]'"
-        raise ConfigError(f"record sets need {', '.join(missing)}, not installed here", hint=hint)
 
 
 def _read_captions(pictures: Path, bar: Progress) -> Iterator[str]:

@@ -4,12 +4,12 @@ import importlib.util
 
 from dalle_mini.errors import ConfigError
 
-_TRAINING = ("array_record", "grain", "msgpack", "optax", "orbax", "tensorboardX")
+TRAINING = ("array_record", "grain", "msgpack", "optax", "orbax", "tensorboardX")
 
 
 def require_training() -> None:
     """ConfigError if the packages of the extra `train` are not installed."""
-    missing = [name for name in _TRAINING if importlib.util.find_spec(name) is None]
+    missing = [name for name in TRAINING if importlib.util.find_spec(name) is None]
     if missing:
         hint = "./run --setup installs them; elsewhere: pip install 'dalle-mini[train]'"
         raise ConfigError(f"this command needs {', '.join(missing)}, not installed here", hint=hint)

@@ -8,11 +8,11 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+from dalle_mini.cli.extras import require_training
 from dalle_mini.cli.parser import Options, Parser, add_command, add_group, whole_number
 from dalle_mini.cli.progress import Progress
 from dalle_mini.cli.reporting import put_out
 from dalle_mini.cli.sizes import format_bytes
-from dalle_mini.errors import ConfigError
 
 _TASKS = {
     "features": ("dalle_mini.training.features", "FeaturesTask"),
@@ -20,7 +20,6 @@ _TASKS = {
     "transformer": ("dalle_mini.training.transformer", "TransformerTask"),
     "clip": ("dalle_mini.training.clip", "CLIPTask"),
 }
-_PACKAGES = {"array_record", "grain", "msgpack", "optax", "orbax", "tensorboardX"}
 _DETAILS = """\
 Goes on from what DIR holds. Ctrl-C saves and stops; the same command goes on from there.
 At the end the model is in DIR/model."""
@@ -93,13 +92,13 @@ def _add_report(group: Any) -> None:
 
 
 def run(options: Options) -> int:
+    require_training()
     from dalle_mini.training.runfile import read_run_file
 
     tables = read_run_file(Path(options.run_file), options.overrides)
     module, name = _TASKS[options.task]
-    with _needs_packages():
-        make_task = getattr(importlib.import_module(module), name)
-        loop = importlib.import_module("dalle_mini.training.loop")
+    make_task = getattr(importlib.import_module(module), name)
+    loop = importlib.import_module("dalle_mini.training.loop")
     _join_machines(options)
     task = make_task(tables)
     with _live_line() as show:
@@ -152,12 +151,12 @@ def _live_line() -> Generator[Any]:
 
 
 def run_plan(options: Options) -> int:
+    require_training()
     from dalle_mini.training.runfile import read_run_file
 
     tables = read_run_file(Path(options.run_file), options.overrides)
-    with _needs_packages():
-        from dalle_mini.training.launch import simulate_devices
-        from dalle_mini.training.plan import plan_transformer
+    from dalle_mini.training.launch import simulate_devices
+    from dalle_mini.training.plan import plan_transformer
 
     simulate_devices(options.devices)
     with Progress("compiling the step") as bar:
@@ -176,21 +175,8 @@ def run_plan(options: Options) -> int:
 
 
 def run_report(options: Options) -> int:
-    with _needs_packages():
-        from dalle_mini.training.report import write_report
+    require_training()
+    from dalle_mini.training.report import write_report
 
     put_out(write_report(Path(options.workdir)))
     return 0
-
-
-@contextlib.contextmanager
-def _needs_packages() -> Generator[None]:
-    """Say how to get the packages of training where one is missing."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        name = (error.name or "").partition(".")[0]
-        if name not in _PACKAGES:
-            raise
-        hint = "./test --setup installs it; elsewhere: pip install 'dalle-mini[train]'"
-        raise ConfigError(f"training needs {name}, which is not installed", hint=hint) from error

@@ -64,6 +64,19 @@ class AugmentationConfig:
         require_not_negative(self, "augmentation", "shift")
 
 
+TABLES: dict[str, type] = {
+    "data": CaptionedPictures,
+    "model": SpaceConfig,
+    "text": CLIPTextConfig,
+    "vision": CLIPVisionConfig,
+    "augmentation": AugmentationConfig,
+    "optimizer": OptimizerConfig,
+    "loop": LoopConfig,
+    "mesh": MeshConfig,
+}
+"""The tables of a run file."""
+
+
 class CLIPTask:
     """A run of CLIP training; batches are a pure function of (seed, step)."""
 
@@ -132,17 +145,7 @@ def _read_sections(tables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     for name in _OF_THE_TOKENIZER:
         if name in tables.get("text", {}):
             raise ConfigError(f"text.{name} is not the run file's to say", hint="leave it out: the tokenizer decides")
-    sections = build_sections(
-        tables,
-        data=CaptionedPictures,
-        model=SpaceConfig,
-        text=CLIPTextConfig,
-        vision=CLIPVisionConfig,
-        augmentation=AugmentationConfig,
-        optimizer=OptimizerConfig,
-        loop=LoopConfig,
-        mesh=MeshConfig,
-    )
+    sections = build_sections(tables, **TABLES)
     if (parts := sections["optimizer"].accumulate) > 1:
         raise ConfigError(
             f"optimizer.accumulate={parts}: the captions of one part would not compete with those of another",

@@ -60,22 +60,25 @@ class CaptionedData:
     pictures: str
 
 
+TABLES: dict[str, type] = {
+    "data": CaptionedData,
+    "model": PerceptualConfig,
+    "words": WordConfig,
+    "augmentation": AugmentationConfig,
+    "optimizer": OptimizerConfig,
+    "loop": LoopConfig,
+    "mesh": MeshConfig,
+}
+"""The tables of a run file."""
+
+
 class FeaturesTask:
     """A run of feature training; `model.num_words` of the run file is the most words to learn."""
 
     start_weights = None
 
     def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
-        self.sections: Mapping[str, Any] = build_sections(
-            tables,
-            data=CaptionedData,
-            model=PerceptualConfig,
-            words=WordConfig,
-            augmentation=AugmentationConfig,
-            optimizer=OptimizerConfig,
-            loop=LoopConfig,
-            mesh=MeshConfig,
-        )
+        self.sections: Mapping[str, Any] = build_sections(tables, **TABLES)
         self.optimizer, self.loop, self.mesh = (self.sections[name] for name in ("optimizer", "loop", "mesh"))
         self.steps = self.optimizer.steps
         model, self._augmentation = self.sections["model"], self.sections["augmentation"]

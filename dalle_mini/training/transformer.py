@@ -68,18 +68,21 @@ class SampleConfig:
         GenerationConfig(images=self.images, guidance_scale=self.guidance_scale)
 
 
+TABLES: dict[str, type] = {
+    "data": TokenData,
+    "model": TransformerConfig,
+    "learning": LearningConfig,
+    "samples": SampleConfig,
+    "optimizer": OptimizerConfig,
+    "loop": LoopConfig,
+    "mesh": MeshConfig,
+}
+"""The tables of a run file."""
+
+
 def read_sections(tables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """The tables of a run file as dataclasses, by name; ConfigError for what they can't hold."""
-    return build_sections(
-        tables,
-        data=TokenData,
-        model=TransformerConfig,
-        learning=LearningConfig,
-        samples=SampleConfig,
-        optimizer=OptimizerConfig,
-        loop=LoopConfig,
-        mesh=MeshConfig,
-    )
+    return build_sections(tables, **TABLES)
 
 
 def init_state(sections: Mapping[str, Any]) -> TrainState:

@@ -83,24 +83,27 @@ class Companions:
     adversary: Adversary | None
 
 
+TABLES: dict[str, type] = {
+    "data": PictureData,
+    "model": VQGANConfig,
+    "losses": LossConfig,
+    "codebook": CodebookConfig,
+    "adversary": AdversaryConfig,
+    "discriminator": DiscriminatorConfig,
+    "optimizer": OptimizerConfig,
+    "loop": LoopConfig,
+    "mesh": MeshConfig,
+}
+"""The tables of a run file."""
+
+
 class VQGANTask:
     """A run of VQGAN training; batches are a pure function of (seed, step)."""
 
     start_weights = None
 
     def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
-        self.sections: Mapping[str, Any] = build_sections(
-            tables,
-            data=PictureData,
-            model=VQGANConfig,
-            losses=LossConfig,
-            codebook=CodebookConfig,
-            adversary=AdversaryConfig,
-            discriminator=DiscriminatorConfig,
-            optimizer=OptimizerConfig,
-            loop=LoopConfig,
-            mesh=MeshConfig,
-        )
+        self.sections: Mapping[str, Any] = build_sections(tables, **TABLES)
         self.config, self.losses, self.codebook = (self.sections[name] for name in ("model", "losses", "codebook"))
         self.optimizer, self.loop, self.mesh = (self.sections[name] for name in ("optimizer", "loop", "mesh"))
         self.steps = self.optimizer.steps

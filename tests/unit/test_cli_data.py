@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from sets import write_tokens
 
-from dalle_mini.cli import data, main
+from dalle_mini.cli import main
 from dalle_mini.data.shards import RecordSet
 
 
@@ -106,11 +106,3 @@ def test_a_broken_shard_is_named(here: Path, capsys: pytest.CaptureFixture[str])
     shard.write_bytes(content)
     status, _, told = run("data inspect out", capsys)
     assert status == 2 and "the digest of pictures-00000.array_record is not the manifest's" in told
-
-
-def test_missing_packages_are_named(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(data, "_NEEDED", ("msgpack", "no_such_package"))
-    status, _, told = run(BUILD, capsys)
-    assert status == 2 and "record sets need no_such_package" in told and "dalle-mini[train]" in told

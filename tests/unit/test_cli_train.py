@@ -2,7 +2,6 @@
 
 import json
 import socket
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 from doubles import CAPTIONS, IMAGE_LENGTH, IMAGE_SIZE, make_tiny_model
 from sets import write_pictures
 
-from dalle_mini.cli import main
+from dalle_mini.cli import extras, main
 from dalle_mini.data.shards import RecordSet
 
 RUN = """
@@ -93,15 +92,24 @@ def test_bad_input_is_refused(command: str, message: str, here: Path, capsys: py
     assert sorted(path.name for path in here.iterdir()) == ["run.toml", "scenes"]
 
 
-def test_training_without_its_packages_says_how_to_get_them(
-    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train vqgan run.toml --workdir work",
+        "train plan run.toml",
+        "train report work",
+        "data build pictures --out out",
+        "finetune --pictures pictures --name my-cats",
+    ],
+)
+def test_missing_packages_are_named(
+    command: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (here / "run.toml").write_text(RUN)
-    for name in [name for name in sys.modules if name.startswith("dalle_mini.training.")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "optax", None)
-    assert main(["train", "vqgan", "run.toml", "--workdir", "work"]) == 2
-    assert capsys.readouterr().err.startswith("error: training needs optax, which is not installed\nhint: ")
+    monkeypatch.setattr(extras, "TRAINING", ("optax", "no_such_package"))
+    assert main(command.split()) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: this command needs no_such_package, not installed here\nhint: ")
+    assert "dalle-mini[train]" in told
 
 
 def test_serving_where_something_listens_already_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

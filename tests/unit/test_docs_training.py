@@ -11,8 +11,10 @@ from PIL import Image
 
 from dalle_mini.cli import main
 from dalle_mini.cli.commands import build_parser
+from dalle_mini.training.reference import write_reference
 
-TEXT = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+TEXT = (DOCS / "training.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) for line in block.splitlines()]
 STEPS = "steps = 2\nbatch_size = 8\nlearning_rate = 1e-3\n[loop]\nlog_every = 1\n"
 RUN_FILES = {
@@ -112,6 +114,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Path(f"{name}.toml").write_text(text)
     make_tiny_model(tmp_path / "tiny")
     return tmp_path
+
+
+def test_the_reference_of_run_files_is_up_to_date() -> None:
+    assert (DOCS / "run-files.md").read_text(encoding="utf-8") == write_reference()
 
 
 def test_the_page_works_from_top_to_bottom(here: Path) -> None:
