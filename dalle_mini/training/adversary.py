@@ -17,6 +17,8 @@ from dalle_mini.models import discriminator
 from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer
 from dalle_mini.training.runfile import require_not_negative, require_positive
 
+# As in the authors' own code; the paper names neither.
+_BETA1, _BETA2 = 0.5, 0.9
 _LARGEST_WEIGHT = 1e4
 
 
@@ -24,15 +26,12 @@ _LARGEST_WEIGHT = 1e4
 class AdversaryConfig:
     """When and how much the discriminator acts: `weight` multiplies the adaptive one, and 0 leaves it out altogether.
 
-    It neither learns nor is heard before `start_step`. Its rate rises and falls as the VQGAN's does, and its momenta
-    are the paper's.
+    It neither learns nor is heard before `start_step`. Its learning rate rises and falls as the VQGAN's does.
     """
 
     weight: float = 0.0
     start_step: int = 0
     learning_rate: float = 2e-4
-    beta1: float = 0.5
-    beta2: float = 0.9
 
     def __post_init__(self) -> None:
         require_not_negative(self, "adversary", "weight", "start_step")
@@ -64,8 +63,8 @@ class Duel:
                 steps=max(1, self.schedule.steps - self.config.start_step),
                 learning_rate=self.config.learning_rate,
                 name="adamw",
-                beta1=self.config.beta1,
-                beta2=self.config.beta2,
+                beta1=_BETA1,
+                beta2=_BETA2,
                 weight_decay=0.0,
             )
         )

@@ -179,10 +179,7 @@ class VQGANTask:
         (gradients,) = pull_back((slope, self.losses.commitment_weight))
         updates, optimizer = build_optimizer(self.optimizer).update(gradients, state.optimizer, state.params)
         params = optax.apply_updates(state.params, updates)
-
-        key = jax.random.fold_in(jax.random.key(self.loop.seed), state.step)
-        cells = latents.reshape(-1, self.config.embed_dim)
-        codes, dead = follow_latents(key, state.extra.codes, cells, tokens.ravel(), self.codebook, plain)
+        codes, dead = self._move_codes(state, latents, tokens, plain)
         params = _with_codebook(params, codes.codebook)
         average = update_average(state.average, params, state.step, self.optimizer.ema_decay)
         if average:  # a code that was moved has no past worth averaging
@@ -195,6 +192,11 @@ class VQGANTask:
             "moved_codes": dead.sum(),
         }
         return TrainState(state.step + 1, params, average, optimizer, Companions(codes, adversary)), metrics
+
+    def _move_codes(self, state: TrainState, latents, tokens, plain):
+        key = jax.random.fold_in(jax.random.key(self.loop.seed), state.step)
+        cells = latents.reshape(-1, self.config.embed_dim)
+        return follow_latents(key, state.extra.codes, cells, tokens.ravel(), self.codebook, plain)
 
     def sample(self, state: TrainState, path: Path) -> None:
         """Pictures above their reconstructions."""
