@@ -41,14 +41,10 @@ def test_every_optimizer_descends_and_decays_matrices_alone(name: str) -> None:
     config = CONFIG(name=name, warmup_steps=0, schedule="constant", learning_rate=0.05, weight_decay=0.1)
     optimizer = build_optimizer(config)
     target = jax.random.normal(jax.random.key(0), (6, 4))
-    params: Any = {
-        "kernel": jnp.zeros((6, 4)),
-        "norm": {"scale": jnp.ones(4)},
-        "stack": {"kernel": jnp.ones((2, 3, 4))},
-    }
+    params = {"kernel": jnp.zeros((6, 4)), "scale": jnp.ones(4), "unused/kernel": jnp.ones((2, 3, 4))}
 
     def loss(params):
-        return jnp.mean((params["kernel"] * params["norm"]["scale"] - target) ** 2)
+        return jnp.mean((params["kernel"] * params["scale"] - target) ** 2)
 
     state, first = optimizer.init(params), loss(params)
     for _ in range(40):
@@ -60,7 +56,7 @@ def test_every_optimizer_descends_and_decays_matrices_alone(name: str) -> None:
 
 
 def test_muons_update_of_a_stack_is_that_of_each_matrix() -> None:
-    optimizer = build_optimizer(CONFIG(name="muon", warmup_steps=0, clip_norm=0.0))
+    optimizer = build_optimizer(CONFIG(name="muon", schedule="constant", warmup_steps=0, weight_decay=0.0))
     stack = jax.random.normal(jax.random.key(0), (2, 6, 4))
 
     def update(kernel: Any) -> Any:
@@ -69,8 +65,8 @@ def test_muons_update_of_a_stack_is_that_of_each_matrix() -> None:
         return updates["kernel"]
 
     assert np.allclose(update(stack), jnp.stack([update(kernel) for kernel in stack]), atol=1e-5)
-    singular = np.linalg.svd(update(stack)[0] + 0.01 * stack[0], compute_uv=False)
-    assert singular.max() < 2 * singular.min()  # orthogonal, nearly
+    singular = np.linalg.svd(update(stack)[0], compute_uv=False)
+    assert singular.max() < 2 * singular.min()  # nearly orthogonal
 
 
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(tmp_path) -> None:
