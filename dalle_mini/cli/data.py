@@ -16,6 +16,7 @@ from dalle_mini.cli.sizes import format_bytes
 if TYPE_CHECKING:
     from dalle_mini.data.inspection import Inspection
     from dalle_mini.data.manifest import Manifest
+    from dalle_mini.data.rules import Check
 
 _PICTURES = "a folder of pictures that `data build` made"
 _BUILD_DETAILS = """\
@@ -53,6 +54,8 @@ def _add_build(group: Any) -> None:
     )
     add("--picture-column", metavar="NAME", help="the table's column of pictures (default: picture, image, file, …)")
     add("--caption-column", metavar="NAME", help="the table's column of captions (default: caption, text)")
+    add("--clip", metavar="DIR", help="drop pictures whose caption this CLIP, in a folder or of a Hub id, finds unfit")
+    add("--min-fit", type=number, metavar="X", default=0.3, help="least cosine of the two (default: %(default)s)")
     add("--licence", metavar="TEXT", default="unknown", help="of items that name none (default: %(default)s)")
     add("--source-name", metavar="TEXT", default="unknown", help="of items that name none (default: %(default)s)")
     add("--opt-out", metavar="FILE", help="a list of files, sources and words that must not be in the set")
@@ -124,12 +127,22 @@ def run_build(options: Options) -> int:
     columns = Columns(options.picture_column, options.caption_column, needed=not options.caption_from_names)
     source = open_source(options.source, columns)
     opt_out = OptOut.read(options.opt_out) if options.opt_out else None
+    checks = _load_judges(options)
     with Progress("building") as bar:
-        made = build_pictures(source, Path(options.out), config, opt_out=opt_out, on_progress=bar.count)
+        out = Path(options.out)
+        made = build_pictures(source, out, config, opt_out=opt_out, checks=checks, on_progress=bar.count)
     if made.named:
         print(f"{made.named} captions are names of files or folders", file=sys.stderr)
     put_out(f"{options.out}: {made.count} pictures", *_describe_dropped(made))
     return 0
+
+
+def _load_judges(options: Options) -> "list[Check]":
+    if not options.clip:
+        return []
+    from dalle_mini.data.judges import judge_by_clip
+
+    return [judge_by_clip(options.clip, options.min_fit)]
 
 
 def run_encode(options: Options) -> int:

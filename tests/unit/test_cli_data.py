@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from doubles import make_tiny_clip
 from PIL import Image
 from sets import write_tokens
 
 from dalle_mini.cli import main
 from dalle_mini.data.shards import RecordSet
+from dalle_mini.ranking import Clip
 
 
 @pytest.fixture
@@ -106,3 +108,22 @@ def test_a_broken_shard_is_named(here: Path, capsys: pytest.CaptureFixture[str])
     shard.write_bytes(content)
     status, _, told = run("data inspect out", capsys)
     assert status == 2 and "the digest of pictures-00000.array_record is not the manifest's" in told
+
+
+def test_a_clip_drops_what_does_not_fit(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_tiny_clip(here / "clip")
+    (here / "in" / "b.png").unlink()
+    clip = Clip.load(folder)
+    fits = {}
+    for name in ("a", "c"):
+        with Image.open(here / "in" / f"{name}.png") as image:
+            fits[name] = float(clip.marks([image.resize((16, 16), Image.Resampling.LANCZOS)], f"picture {name}")[0])
+    worse, better = sorted(fits, key=fits.__getitem__)
+    between = (fits[worse] + fits[better]) / 2
+    status, shown, _ = run(f"{BUILD} --clip clip --min-fit {between}", capsys)
+    assert status == 0 and "out: 1 pictures" in shown and "dropped: 1 caption does not fit" in shown
+    assert [record.id for record in RecordSet.open(here / "out", "pictures")] == [f"{better}.png"]
+    status, _, told = run(f"{BUILD} --clip clip --min-fit 2", capsys)
+    assert status == 2 and "from -1 to 1" in told
+    status, _, told = run("data build in --out other --clip in", capsys)
+    assert status == 2 and told.startswith("error: ") and not (here / "other").exists()
