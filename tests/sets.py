@@ -55,5 +55,5 @@ def _write(writer: RecordWriter, records: list[bytes], per_shard: int) -> Record
     writer.begin()
     starts = range(0, len(records), per_shard)
     shards = [writer.write(number, records[start : start + per_shard]) for number, start in enumerate(starts)]
-    writer.finish(shards, licences={"CC0-1.0": len(records)}, sources={"tests": len(records)})
+    writer.finish(filter(None, shards), licences={"CC0-1.0": len(records)}, sources={"tests": len(records)})
     return RecordSet.open(writer.directory, writer.plan.kind)

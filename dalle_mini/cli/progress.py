@@ -1,10 +1,13 @@
 """A line on a terminal that says how far something is; nothing where nobody watches."""
 
+import math
 import shutil
 import sys
+import time
 from types import TracebackType
 
 _CELLS = 24
+_SECONDS_BETWEEN = 0.1
 
 
 class Progress:
@@ -13,21 +16,34 @@ class Progress:
     def __init__(self, label: str = "", *, quiet: bool = False) -> None:
         self.label = label
         self._shown = sys.stderr.isatty() and not quiet
+        self._began: tuple[float, float, int] | None = None
+        self._counted = -math.inf
 
     def show(self, share: float | None = None) -> None:
         """Show the label, and how much of it is done, from 0 to 1, where that is known."""
-        if not self._shown:
+        if self._shown:
+            self._write(share, "")
+
+    def count(self, share: float, done: int) -> None:
+        """Show the share, how many of what is counted are done a second, and the time that is left."""
+        now = time.monotonic()
+        if not self._shown or now - self._counted < _SECONDS_BETWEEN:
             return
-        filled = 0 if share is None else round(share * _CELLS)
-        bar = "" if share is None else f" [{'#' * filled:-<{_CELLS}}] {share:4.0%}"
-        room = shutil.get_terminal_size().columns - len(bar) - 1
-        self._write(f"{self.label[: max(room, 0)]}{bar}")
+        self._began = self._began or (now, share, done)
+        self._counted = now
+        self._write(share, _describe_pace(now - self._began[0], share, share - self._began[1], done - self._began[2]))
 
     def clear(self) -> None:
         if self._shown:
-            self._write("")
+            self._put("")
 
-    def _write(self, line: str) -> None:
+    def _write(self, share: float | None, pace: str) -> None:
+        filled = 0 if share is None else round(share * _CELLS)
+        bar = "" if share is None else f" [{'#' * filled:-<{_CELLS}}] {share:4.0%}"
+        room = shutil.get_terminal_size().columns - len(bar) - len(pace) - 1
+        self._put(f"{self.label[: max(room, 0)]}{bar}{pace}")
+
+    def _put(self, line: str) -> None:
         sys.stderr.write(f"\r\x1b[K{line}")
         sys.stderr.flush()
 
@@ -41,3 +57,14 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         self.clear()
+
+
+def _describe_pace(seconds: float, share: float, gained: float, done: int) -> str:
+    """How fast it goes and when it ends, after a first second has told."""
+    if seconds < 1 or gained <= 0:
+        return ""
+    left = round(seconds * (1 - share) / gained)
+    minutes, rest = divmod(left, 60)
+    hours, minutes = divmod(minutes, 60)
+    clock = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f" {done / seconds:,.0f}/s, {clock} left"

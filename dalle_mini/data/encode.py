@@ -1,7 +1,7 @@
 """From captioned pictures to tokens: what the transformer is trained on."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -15,7 +15,7 @@ from dalle_mini.config import VQGANConfig
 from dalle_mini.data.loader import Batch, read_in_order
 from dalle_mini.data.manifest import MANIFEST, Dropped, Manifest, Shard
 from dalle_mini.data.records import pack_tokens
-from dalle_mini.data.shards import RecordSet, RecordWriter
+from dalle_mini.data.shards import OnProgress, RecordSet, RecordWriter
 from dalle_mini.errors import DataError, PromptError
 from dalle_mini.models import vqgan
 from dalle_mini.text.tokenizer import FILES, Tokenizer
@@ -25,7 +25,6 @@ SHARD = 8192
 UNREADABLE = "unreadable caption"
 
 _PIXELS_AT_ONCE = 2**19
-_EXAMPLES = 5
 
 
 class Encoder:
@@ -81,7 +80,7 @@ class Encoder:
 
 
 def encode_pictures(
-    pictures: RecordSet, out: Path, encoder: Encoder, *, on_progress: Callable[[float, int], None] | None = None
+    pictures: RecordSet, out: Path, encoder: Encoder, *, on_progress: OnProgress | None = None
 ) -> Manifest:
     """Write the token set of a picture set, or go on with it; `on_progress` gets the share and number of rows done.
 
@@ -91,16 +90,19 @@ def encode_pictures(
     if finished := writer.begin():
         return finished
     shards: list[Shard] = []
-    for number, first in enumerate(range(0, len(pictures), SHARD)):
-        last = min(first + SHARD, len(pictures))
-        batches = _report(read_in_order(pictures, first, last, encoder.batch_size), first, len(pictures), on_progress)
-        shard = writer.find(number) or writer.write(number, (row for batch in batches for row in encoder.encode(batch)))
-        shards += [shard] * (shard.count > 0)
-    kept, made = sum(shard.count for shard in shards), pictures.manifest
-    if not kept:
-        raise DataError(f"{pictures.directory}: no caption can be read", hint="look at it with dalle-mini data inspect")
-    unreadable = {UNREADABLE: Dropped(len(pictures) - kept)} if kept < len(pictures) else {}
-    return writer.finish(shards, licences=made.licences, sources=made.sources, dropped=unreadable, named=made.named)
+    with writer.forget_if_empty():
+        for number, first in enumerate(range(0, len(pictures), SHARD)):
+            last = min(first + SHARD, len(pictures))
+            batches = read_in_order(pictures, first, last, encoder.batch_size)
+            rows = _encode(_report(batches, first, len(pictures), on_progress), encoder)
+            if shard := writer.find(number) or writer.write(number, rows):
+                shards.append(shard)
+        if not shards:
+            hint = "see its captions with dalle-mini data inspect"
+            raise DataError(f"{pictures.directory}: no caption can be read", hint=hint)
+    made, lost = pictures.manifest, len(pictures) - sum(shard.count for shard in shards)
+    dropped = {UNREADABLE: Dropped(lost)} if lost else {}
+    return writer.finish(shards, licences=made.licences, sources=made.sources, dropped=dropped, named=made.named)
 
 
 def tokenizer_digest(directory: str | Path) -> str:
@@ -108,9 +110,11 @@ def tokenizer_digest(directory: str | Path) -> str:
     return digest_files(path for name in FILES if (path := Path(directory) / name).exists())
 
 
-def _report(
-    batches: Iterator[Batch], done: int, total: int, on_progress: Callable[[float, int], None] | None
-) -> Iterator[Batch]:
+def _encode(batches: Iterator[Batch], encoder: Encoder) -> Iterator[bytes]:
+    return (row for batch in batches for row in encoder.encode(batch))
+
+
+def _report(batches: Iterator[Batch], done: int, total: int, on_progress: OnProgress | None) -> Iterator[Batch]:
     for batch in batches:
         yield batch
         done += len(batch.ids)

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgpack
 import numpy as np
+from jaxtyping import Int32, UInt8
 from PIL import Image
 
-from dalle_mini.arrays import Int32, UInt8
 from dalle_mini.data.manifest import Kind, Manifest
 from dalle_mini.errors import DataError
 

@@ -12,7 +12,7 @@ import hashlib
 import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from dalle_mini.data.records import Record, unpack, unpack_fields
 from dalle_mini.errors import DataError, OutputError
 
 UNFINISHED = "unfinished.json"
+OnProgress = Callable[[float, int], None]
+"""Gets the share of the work that is done, and the number of items."""
 
 # One record a chunk, for reading at random; the pictures are compressed already.
 _WRITING = {"pictures": "group_size:1,uncompressed", "tokens": "group_size:1"}
@@ -45,11 +47,11 @@ class RecordSet:
         self._reader = functools.lru_cache(_OPEN_SHARDS)(self._open_reader)
 
     @classmethod
-    def open(cls, directory: str | Path, kind: Kind) -> "RecordSet":
-        """The finished set in `directory`; DataError if it is missing, damaged or of another kind."""
+    def open(cls, directory: str | Path, kind: Kind | None = None) -> "RecordSet":
+        """The finished set in `directory`; DataError if it is missing, damaged or not of the `kind` asked for."""
         directory = Path(directory)
         manifest = read_manifest(_find_manifest(directory, kind))
-        if manifest.kind != kind:
+        if kind not in (None, manifest.kind):
             raise DataError(f"{directory} holds {manifest.kind}, not {kind}", hint=f"give a folder of {kind}")
         for shard in manifest.shards:
             _check_size(directory / shard.file, shard)
@@ -122,13 +124,15 @@ class RecordWriter:
         count = reader.num_records() if reader.ok() else 0
         return _describe(path, path.name, count) if count else None
 
-    def write(self, number: int, records: Iterable[bytes]) -> Shard:
-        """Write one shard, whole or not at all; OutputError if it can't be."""
+    def write(self, number: int, records: Iterable[bytes]) -> Shard | None:
+        """Write one shard, whole or not at all, and none of no records; OutputError if it can't be."""
         path = self._path(number)
         partial = path.with_name(f".{path.name}.partial")
         try:
             with output_errors(path):
                 count = _write_records(partial, records, _WRITING[self.plan.kind])
+                if not count:
+                    return None
                 shard = _describe(partial, path.name, count)
                 partial.replace(path)
         finally:
@@ -143,6 +147,19 @@ class RecordWriter:
         write_manifest(self.directory / MANIFEST, manifest)
         self._forget_plan()
         return manifest
+
+    @contextlib.contextmanager
+    def forget_if_empty(self, *beside: str) -> Generator[None]:
+        """Should the block fail before there is a shard, leave nothing behind: neither the claim nor files `beside`."""
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(OSError):
+                if not any(self.directory.glob(f"{self.plan.kind}-*.array_record")):
+                    for name in (UNFINISHED, *beside):
+                        (self.directory / name).unlink(missing_ok=True)
+                    self.directory.rmdir()
+            raise
 
     def _path(self, number: int) -> Path:
         return self.directory / f"{self.plan.kind}-{number:05d}.array_record"
@@ -163,14 +180,15 @@ class RecordWriter:
             (self.directory / UNFINISHED).unlink(missing_ok=True)
 
 
-def _find_manifest(directory: Path, kind: Kind) -> Path:
+def _find_manifest(directory: Path, kind: Kind | None) -> Path:
     if (directory / MANIFEST).exists():
         return directory / MANIFEST
     if (directory / UNFINISHED).exists():
         raise DataError(f"{directory} is not finished", hint="run the command that makes it again: it goes on")
-    command = "dalle-mini data build" if kind == "pictures" else "dalle-mini data encode"
+    command = "dalle-mini data encode" if kind == "tokens" else "dalle-mini data build"
     what = f"no {MANIFEST} in it" if directory.is_dir() else "no such folder"
-    raise DataError(f"{directory} holds no {kind}: {what}", hint=f"check the path; `{command}` makes such a folder")
+    hint = f"check the path; `{command}` makes such a folder"
+    raise DataError(f"{directory} holds no {kind or 'record set'}: {what}", hint=hint)
 
 
 def _check_size(path: Path, shard: Shard) -> None:
@@ -212,7 +230,7 @@ def _hash(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def _damage(path: Path) -> Iterator[None]:
+def _damage(path: Path) -> Generator[None]:
     """Name the shard in what goes wrong inside."""
     try:
         yield

@@ -18,12 +18,12 @@ from PIL import Image
 
 import dalle_mini
 from dalle_mini.checkpoints.staging import write_whole
+from dalle_mini.data.sheet import contact_sheet
 from dalle_mini.models import transformer, vqgan
 from dalle_mini.pipeline import DalleMini
 from dalle_mini.training.transformer import cross_entropy
 from dalle_mini.training.vqgan import reconstruct
 from recipes.world.scenes import Scene, draw_scene
-from recipes.world.sheet import contact_sheet
 from recipes.world.world import load_world
 
 UNSEEN_SEED = 1

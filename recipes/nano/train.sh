@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the bundled model from nothing: pictures, VQGAN, tokens, transformer, and the folder in assets/.
+# Makes the bundled model from nothing: picture set, VQGAN, token set, transformer, and the folder in assets/.
 # Run it from the top of the project, after `./test --setup`. About 75 minutes on two CPU cores; it goes on where it was stopped.
 set -eu
 out=out/nano

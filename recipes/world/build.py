@@ -1,72 +1,69 @@
-"""Writes a data set of scenes: `python -m recipes.world.build --count 200000 --seed 0 --out DIR`.
+"""Writes a picture set of scenes: `python -m recipes.world.build --count 200000 --seed 0 --out DIR`.
 
-Shards hold 4,000 scenes each, as `pixels` (uint8 [n, 64, 64, 3]) and `captions`. Finished shards
-are kept, so a build that was stopped goes on where it was. The bytes depend on seed and count
-alone, not on the number of workers.
+Shards hold 4,000 scenes each. Finished ones are kept, so a build that was stopped goes on where it was. The bytes
+depend on seed and count alone, not on the number of workers.
 """
 
 import argparse
-import io
-import json
 import sys
 import time
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
+from PIL import Image
 
-from dalle_mini.checkpoints.staging import write_whole
-from dalle_mini.errors import DalleMiniError, DataError, OutputError
+from dalle_mini.data.manifest import Manifest, Shard
+from dalle_mini.data.records import encode_png, pack_picture
+from dalle_mini.data.shards import RecordWriter
+from dalle_mini.errors import DalleMiniError
 from recipes.world.scenes import SIZE, draw_scene
 from recipes.world.world import load_world
 
 SHARD = 4_000
+LICENCE, SOURCE = "Apache-2.0", "noto-emoji"
 
 
 @dataclass(frozen=True)
 class Job:
     """One shard to write: scenes `first` to `first + count` of a seed."""
 
-    path: Path
+    writer: RecordWriter
+    number: int
     seed: int
     first: int
     count: int
     held_out: bool
 
 
-def plan(out: Path, seed: int, count: int, held_out: bool, shard: int = SHARD) -> list[Job]:
-    """The shards of a data set."""
+def plan(writer: RecordWriter, seed: int, count: int, held_out: bool, shard: int) -> list[Job]:
+    """The shards of a picture set."""
     return [
-        Job(out / f"scenes-{number:05}.npz", seed, first, min(shard, count - first), held_out)
+        Job(writer, number, seed, first, min(shard, count - first), held_out)
         for number, first in enumerate(range(0, count, shard))
     ]
 
 
-def is_complete(job: Job) -> bool:
-    """Whether the shard is there, readable and of the right length."""
-    try:
-        with np.load(job.path, allow_pickle=False) as archive:
-            return archive["captions"].shape == (job.count,)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return False
+def write_shard(job: Job) -> tuple[Job, Shard]:
+    """Draw one shard, unless it is there and whole."""
+    found = job.writer.find(job.number)
+    if found and found.count == job.count:
+        return job, found
+    made = job.writer.write(job.number, draw_records(job))
+    assert made is not None  # a job has scenes
+    return job, made
 
 
-def write_shard(job: Job) -> int:
-    """Draw one shard and move it into place; returns its number of scenes."""
+def draw_records(job: Job) -> Iterator[bytes]:
+    """The scenes of a shard as they lie in a picture set."""
     world = load_world()
-    scenes = [draw_scene(world, job.seed, job.first + n, job.held_out) for n in range(job.count)]
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        pixels=np.stack([scene.pixels for scene in scenes]),
-        captions=np.array([scene.caption for scene in scenes]),
-    )
-    write_whole(job.path, buffer.getbuffer())
-    return job.count
+    for index in range(job.first, job.first + job.count):
+        scene = draw_scene(world, job.seed, index, job.held_out)
+        name = f"{'held-out' if job.held_out else 'scene'}/{job.seed}/{index}"
+        picture = encode_png(Image.fromarray(scene.pixels))
+        yield pack_picture(id=name, caption=scene.caption, picture=picture, licence=LICENCE, source=SOURCE)
 
 
 def fingerprint(seed: int, held_out: bool, scenes: int = 64) -> str:
@@ -78,26 +75,8 @@ def fingerprint(seed: int, held_out: bool, scenes: int = 64) -> str:
     return digest.hexdigest()
 
 
-def claim(out: Path, settings: dict[str, object]) -> None:
-    """Make the folder and note its settings; refuse one that was begun with others."""
-    note = out / "build.json"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        found = json.loads(note.read_text(encoding="utf-8")) if note.exists() else settings
-    except OSError as error:
-        message = f"can't use folder {str(out)!r}: {error.strerror}"
-        raise OutputError(message, hint="choose another --out") from error
-    except ValueError as error:
-        message = f"{str(note)!r} is not valid JSON"
-        raise DataError(message, hint="empty the folder, or choose another --out") from error
-    if found != settings:
-        message = f"{str(out)!r} was begun with {found}, now asked for {settings}"
-        raise DataError(message, hint="use the same settings, or another --out")
-    write_whole(note, (json.dumps(settings, indent=1) + "\n").encode())
-
-
-def written(jobs: list[Job], workers: int) -> Iterator[int]:
-    """Write the shards, yielding the size of each as it is done."""
+def written(jobs: list[Job], workers: int) -> Iterator[tuple[Job, Shard]]:
+    """Write the shards, yielding each as it is done."""
     if min(workers, len(jobs)) < 2:
         yield from map(write_shard, jobs)
         return
@@ -108,16 +87,19 @@ def written(jobs: list[Job], workers: int) -> Iterator[int]:
 
 def build(out: Path, seed: int, count: int, *, workers: int, held_out: bool = False, shard: int = SHARD) -> None:
     """Write every shard that is not there yet, telling the progress."""
-    settings = {"seed": seed, "size": SIZE, "held_out": held_out, "shard": shard}
-    claim(out, settings | {"scenes": fingerprint(seed, held_out)})
-    jobs = [job for job in plan(out, seed, count, held_out, shard) if not is_complete(job)]
-    total, done, start = sum(job.count for job in jobs), 0, time.monotonic()
-    print(f"{count - total:,} of {count:,} scenes are there", flush=True)
-    for scenes in written(jobs, workers):
-        done += scenes
+    settings = {"seed": seed, "scenes": count, "held_out": held_out, "shard": shard}
+    settings["first_scenes"] = fingerprint(seed, held_out)
+    writer = RecordWriter(out, Manifest("pictures", settings=settings, resolution=SIZE))
+    if writer.begin():
+        print(f"{count:,} scenes are there", flush=True)
+        return
+    done, start, shards = 0, time.monotonic(), {}
+    for job, made in written(plan(writer, seed, count, held_out, shard), workers):
+        shards[job.number] = made
+        done += made.count
         rate = done / (time.monotonic() - start)
-        left = (total - done) / rate
-        print(f"{done:,} of {total:,} drawn, {rate:,.0f}/s, {left:,.0f} s left", flush=True)
+        print(f"{done:,} of {count:,} there, {rate:,.0f}/s, {(count - done) / rate:,.0f} s left", flush=True)
+    writer.finish((shards[number] for number in sorted(shards)), licences={LICENCE: count}, sources={SOURCE: count})
 
 
 def positive(text: str) -> int:

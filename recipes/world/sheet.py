@@ -1,32 +1,16 @@
 """A contact sheet of captioned scenes, to look at: `python -m recipes.world.sheet OUT.png`."""
 
 import argparse
-import io
 import sys
-import textwrap
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from dalle_mini.checkpoints.staging import write_whole
+from dalle_mini.data.sheet import contact_sheet
 from dalle_mini.errors import DalleMiniError
+from dalle_mini.grid import save_png
 from recipes.world.scenes import draw_scene
 from recipes.world.world import load_world
-
-COLUMNS = 8
-WIDTH, HEIGHT = 136, 170
-
-
-def contact_sheet(captioned: list[tuple[str, Image.Image]]) -> Image.Image:
-    """Pictures at 128 pixels, captions below."""
-    rows = -(-len(captioned) // COLUMNS)
-    sheet = Image.new("RGB", (COLUMNS * WIDTH, rows * HEIGHT), "white")
-    pen = ImageDraw.Draw(sheet)
-    for place, (caption, picture) in enumerate(captioned):
-        x, y = place % COLUMNS * WIDTH, place // COLUMNS * HEIGHT
-        sheet.paste(picture.resize((128, 128), Image.Resampling.BICUBIC), (x + 4, y + 4))
-        pen.multiline_text((x + 4, y + 134), textwrap.fill(caption, 22), fill="black")
-    return sheet
 
 
 def main() -> None:
@@ -39,11 +23,9 @@ def main() -> None:
     options = parser.parse_args()
     world = load_world()
     scenes = [draw_scene(world, options.seed, n, options.held_out) for n in range(options.count)]
-    buffer = io.BytesIO()
     captioned = [(scene.caption, Image.fromarray(scene.pixels)) for scene in scenes]
-    contact_sheet(captioned).save(buffer, format="PNG")
     try:
-        write_whole(options.out, buffer.getvalue())
+        save_png(contact_sheet(captioned), options.out)
     except DalleMiniError as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
         raise SystemExit(2) from error

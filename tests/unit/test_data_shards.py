@@ -111,6 +111,7 @@ def test_a_writer_goes_on_behind_its_whole_shards(tmp_path: Path) -> None:
     writer = RecordWriter(tmp_path / "set", PICTURE_PLAN)
     assert writer.begin() is None
     written = writer.write(0, [picture_record(Image.new("RGB", (8, 8)))])
+    assert written is not None and writer.write(1, []) is None
     with pytest.raises(DataError, match="not finished"):
         RecordSet.open(tmp_path / "set", "pictures")
     (tmp_path / "set" / "pictures-00001.array_record").write_bytes(b"cut short")
@@ -119,6 +120,7 @@ def test_a_writer_goes_on_behind_its_whole_shards(tmp_path: Path) -> None:
     assert again.begin() is None
     assert again.find(0) == written and again.find(1) is None and again.find(2) is None
     last = again.write(1, [picture_record(Image.new("RGB", (8, 8), "red"))])
+    assert last is not None
     finished = again.finish([written, last], licences={"": 2})
     assert RecordWriter(tmp_path / "set", PICTURE_PLAN).begin() == finished
     assert sorted(path.name for path in (tmp_path / "set").iterdir()) == ["manifest.json", written.file, last.file]

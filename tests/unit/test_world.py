@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dalle_mini.errors import DataError
+from dalle_mini.data.manifest import read_manifest, write_manifest
+from dalle_mini.data.records import Picture
+from dalle_mini.data.shards import RecordSet
+from dalle_mini.data.sheet import contact_sheet
+from dalle_mini.errors import DataError, OutputError
 from recipes.world import captions
-from recipes.world.build import build
+from recipes.world.build import LICENCE, SOURCE, build
 from recipes.world.facts import Facts, draw_facts, hash_share, is_held_out
 from recipes.world.fetch import rasterize, sources
 from recipes.world.scenes import CELL, SIZE, Spot, arrange, compose, corner, draw_scene, picture
-from recipes.world.sheet import contact_sheet
 from recipes.world.world import HERE, load_world
 
 WORLD = load_world()
@@ -199,31 +202,47 @@ def test_prompts_are_sixty_and_known_to_the_world() -> None:
         assert any(name in prompt.lower() for name in names), prompt
 
 
-def shard_bytes(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.npz"))}
+def set_bytes(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_build_is_the_same_with_any_workers_and_resumes(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     build(one, seed=1, count=10, workers=1, shard=4)
     build(two, seed=1, count=10, workers=2, shard=4)
-    whole = shard_bytes(one)
-    assert list(whole) == ["scenes-00000.npz", "scenes-00001.npz", "scenes-00002.npz"]
-    assert shard_bytes(two) == whole
-    (two / "scenes-00001.npz").unlink()
-    (two / "scenes-00002.npz").write_bytes(b"cut short")
-    kept = (two / "scenes-00000.npz").stat().st_mtime_ns
+    whole = set_bytes(one)
+    names = ["manifest.json", *(f"pictures-0000{number}.array_record" for number in range(3))]
+    assert set_bytes(two) == whole and sorted(whole) == names
+
+    # As if stopped while the second shard was written, and the third had been damaged.
+    write_manifest(two / "unfinished.json", read_manifest(two / "manifest.json").plan)
+    (two / "manifest.json").unlink()
+    (two / names[2]).unlink()
+    (two / names[3]).write_bytes(b"cut short")
+    kept = (two / names[1]).stat().st_mtime_ns
     build(two, seed=1, count=10, workers=1, shard=4)
-    assert shard_bytes(two) == whole
-    assert (two / "scenes-00000.npz").stat().st_mtime_ns == kept
-    with np.load(two / "scenes-00002.npz", allow_pickle=False) as archive:
-        assert archive["pixels"].shape == (2, 64, 64, 3)
-        assert archive["captions"].tolist() == [draw_scene(WORLD, 1, n).caption for n in (8, 9)]
+    assert set_bytes(two) == whole
+    assert (two / names[1]).stat().st_mtime_ns == kept
+
+
+def test_built_scenes_are_those_of_their_numbers(tmp_path: Path) -> None:
+    build(tmp_path, seed=1, count=10, workers=1, shard=4)
+    pictures = RecordSet.open(tmp_path, "pictures")
+    assert pictures.manifest.licences == {"Apache-2.0": 10} and pictures.manifest.sources == {"noto-emoji": 10}
+    for number, built in enumerate(pictures):
+        scene = draw_scene(WORLD, 1, number)
+        assert isinstance(built, Picture) and built.caption == scene.caption
+        assert np.array_equal(built.pixels, scene.pixels)
+
+
+def test_all_drawings_have_the_licence_and_source_that_is_noted() -> None:
+    sets = tomllib.loads((HERE / "world.toml").read_text(encoding="utf-8"))["sets"]
+    assert {(art["license"], art["title"].lower().replace(" ", "-")) for art in sets.values()} == {(LICENCE, SOURCE)}
 
 
 def test_build_refuses_a_folder_begun_with_another_seed(tmp_path: Path) -> None:
     build(tmp_path, seed=1, count=2, workers=1)
-    with pytest.raises(DataError, match="begun with"):
+    with pytest.raises(OutputError, match="seed 1 there and 2 here"):
         build(tmp_path, seed=2, count=2, workers=1)
 
 
