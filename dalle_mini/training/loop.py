@@ -25,7 +25,15 @@ from dalle_mini.arrays import Params
 from dalle_mini.training.metrics import Writer, open_writers
 from dalle_mini.training.runfile import require_not_negative, require_positive
 from dalle_mini.training.saves import Saves
-from dalle_mini.training.sharding import MeshConfig, build_mesh, check_batch, on_host, place_batch, shard_state
+from dalle_mini.training.sharding import (
+    MeshConfig,
+    build_mesh,
+    check_batch,
+    on_host,
+    place_batch,
+    shard_state,
+    wait_for_all,
+)
 from dalle_mini.training.state import TrainState
 from dalle_mini.training.watch import LossWatch
 from dalle_mini.training.workdir import check_run, describe_run, hold, record_run
@@ -124,6 +132,7 @@ def run(task: Task, workdir: Path, *, show: Show | None = None) -> None:
     check_batch(task.sections["optimizer"].batch_size, task.sections["optimizer"].accumulate, mesh)
     tables = describe_run(task.sections)
     with hold(workdir) if _is_first() else contextlib.nullcontext():
+        wait_for_all("begun")
         for name, (before, now) in check_run(workdir, tables).items():
             log.info("changed since the run began: %s, %r to %r", name, before, now)
         with (
@@ -170,15 +179,18 @@ def _put_weights(state: TrainState, weights: Params | None) -> TrainState:
     return dataclasses.replace(state, params=params, average=average)
 
 
-def compile_step(train_step: Callable, mesh: Mesh, state: TrainState) -> Any:
-    """A task's step as one program for the mesh, which keeps the state where it lies and reuses its memory."""
+def compile_step(train_step: Callable, mesh: Mesh, state: TrainState, arrays: Mapping[str, Any]) -> Any:
+    """A task's step as one program for the mesh, which keeps the state where it lies and reuses its memory.
+
+    `state` and `arrays` may be abstract.
+    """
 
     def step(state: TrainState, arrays: dict[str, jax.Array]):
         with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):  # for `models/placement.py`
             return train_step(state, arrays)
 
-    whole = NamedSharding(mesh, PartitionSpec())
-    return jax.jit(step, donate_argnums=0, out_shardings=(shard_state(state, mesh), whole))
+    places = (shard_state(state, mesh), NamedSharding(mesh, PartitionSpec()))
+    return jax.jit(step, donate_argnums=0, out_shardings=places).lower(state, arrays).compile()
 
 
 @contextlib.contextmanager
@@ -203,18 +215,19 @@ class _Steps:
         name = "stopped-batch.json" if _is_first() else f"stopped-batch-{jax.process_index()}.json"
         self._watch = LossWatch(workdir / name, spike_factor=task.loop.spike_factor)
         self._window: list[dict[str, float]] = []
-        self._began, self._first = time.monotonic(), 0
 
     def take(
         self, state: TrainState, batches: Iterator[Batch], first: int, stopped: Callable[[int], bool]
     ) -> TrainState:
         """The state after the last step, or after the one at which the run was stopped; it is saved."""
-        loop, step_of = self._task.loop, compile_step(self._task.train_step, self._mesh, state)
-        self._first, step, running = first, first, None
-        while step < self._task.steps:
-            batch = next(batches)
-            state, metrics = step_of(state, place_batch(batch.arrays, self._mesh))
-            step += 1
+        loop, step_of, running = self._task.loop, None, None
+        for step, batch in zip(range(first + 1, self._task.steps + 1), batches, strict=False):
+            arrays = place_batch(batch.arrays, self._mesh)
+            if step_of is None:
+                step_of = compile_step(self._task.train_step, self._mesh, state, arrays)
+                wait_for_all("compiled")
+                self._first, self._began = first, time.monotonic()
+            state, metrics = step_of(state, arrays)
             if running:
                 self._look_at(*running)
             running = (step, batch.ids, metrics)
@@ -227,10 +240,9 @@ class _Steps:
                 self._saves.save(state)
             if sampling:
                 _draw(self._task, state, self._workdir / f"samples-{step:07d}.png")
-            if leaving:
+            if leaving and step < self._task.steps:
+                log.info("stopped at step %d; run the same command to go on", step)
                 break
-        if step < self._task.steps:
-            log.info("stopped at step %d; run the same command to go on", step)
         return state
 
     def _look_at(self, step: int, ids: list[str], metrics: dict[str, jax.Array]) -> None:
@@ -262,6 +274,7 @@ def _draw(task: Task, state: TrainState, path: Path) -> None:
     state = on_host(dataclasses.replace(state, optimizer=()))
     if _is_first():
         task.sample(state, path)
+    wait_for_all(path.name)
 
 
 def _finish(task: Task, state: TrainState, workdir: Path) -> None:
@@ -270,6 +283,7 @@ def _finish(task: Task, state: TrainState, workdir: Path) -> None:
         task.sample(state, workdir / "samples-final.png")
         task.export(state, workdir / "model")
         log.info("exported to %s", workdir / "model")
+    wait_for_all("exported")
 
 
 @contextlib.contextmanager

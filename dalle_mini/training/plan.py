@@ -40,8 +40,8 @@ def plan_transformer(tables: Mapping[str, dict[str, Any]]) -> Plan:
     state = jax.tree.map(_place, state, shard_state(state, mesh))
     rows = NamedSharding(mesh, ROWS)
     arrays = {name: _place(shape, rows) for name, shape in transformer.batch_shapes(sections).items()}
-    step = compile_step(functools.partial(transformer.train_step, sections=sections), mesh, state)
-    memory = step.lower(state, arrays).compile().memory_analysis()
+    train_step = functools.partial(transformer.train_step, sections=sections)
+    memory = compile_step(train_step, mesh, state, arrays).memory_analysis()
     return Plan(
         mesh=dict(mesh.shape),
         batch_size=optimizer.batch_size,

@@ -16,6 +16,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
+from orbax.checkpoint import multihost
 
 from dalle_mini.errors import ConfigError
 from dalle_mini.models import placement
@@ -24,6 +25,7 @@ AXES = (*placement.ROWS, "model")
 ROWS = PartitionSpec(placement.ROWS)
 """How a batch is divided."""
 
+_PATIENCE_MS = 3_600_000
 _WHOLE = PartitionSpec()
 RULES: tuple[tuple[str, PartitionSpec], ...] = (
     (r"(step|count|ns_coeffs|grad_sq)$", _WHOLE),
@@ -138,3 +140,9 @@ def on_host(tree: Any) -> Any:
     if jax.process_count() == 1:
         return jax.device_get(tree)
     return jax.tree.map(lambda leaf: multihost_utils.process_allgather(leaf, tiled=True), tree)
+
+
+def wait_for_all(what: str) -> None:
+    """Wait until every process has come to `what`, so that none waits for another in the middle of a computation,
+    where backends are less patient."""
+    multihost.get_barrier_sync_fn()(key=what, timeout_ms=_PATIENCE_MS)

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 from doubles import make_tiny_model
-from trainings import finish, make_training, read_metrics_file, read_save, saved_steps, start_python, wait_for_step
+from trainings import finish, make_training, read_metrics_file, saved_steps, start_python, wait_for_step
 
 from dalle_mini.checkpoints.store import load_transformer, load_vqgan
 from dalle_mini.config import PRESETS
@@ -133,7 +133,6 @@ def test_two_processes_lose_what_one_does_and_go_on_as_one(run_file: Path, alone
             finish(process)
     assert np.allclose(losses(tmp_path), alone, rtol=2e-4)
     assert (tmp_path / "model" / "model.safetensors").exists() and saved_steps(tmp_path) == [2, 4]
-    assert read_save(tmp_path, 4)["params/decoder/head/kernel"].shape == (65, 16)
     loop.run(TransformerTask(read_run_file(run_file, ["optimizer.steps=5"])), tmp_path)
     assert len(losses(tmp_path)) == 5
 
