@@ -51,7 +51,7 @@ class Finetuning:
     pictures: Path
     name: str
     base: str = "nano"
-    steps: int = 800
+    steps: int = 500
     seed: int = 0
 
     def __post_init__(self) -> None:
