@@ -23,7 +23,7 @@ from dalle_mini.data.manifest import Manifest
 from dalle_mini.data.records import pack_tokens
 from dalle_mini.data.shards import RecordSet, RecordWriter
 from dalle_mini.data.sources import open_source
-from dalle_mini.errors import ConfigError
+from dalle_mini.errors import Cancelled, ConfigError
 from dalle_mini.grid import compose_grid, save_png
 from dalle_mini.pipeline import DalleMini, load
 from dalle_mini.training import loop
@@ -90,6 +90,8 @@ def finetune(order: Finetuning, show: Show) -> Kept:
     prompts = _choose_prompts(tokens)
     task = TransformerTask(_describe_run(order, base, model, rehearsed))
     loop.run(task, order.work / "run", show=lambda standing: show("learning", standing.step / standing.steps))
+    if not (order.work / "run" / "model").exists():
+        raise Cancelled("stopped while learning", hint="the same command goes on from there")
     folder = _keep(order, base, model, prompts)
     return Kept(folder, len(tokens), pictures.manifest.named, rehearsed)
 

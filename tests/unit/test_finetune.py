@@ -1,6 +1,8 @@
 """Teaching a model a folder of pictures: what is kept, what is refused, and that it goes on where it was stopped."""
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import jax
@@ -87,6 +89,13 @@ def test_stopped_it_goes_on(pictures: Path, base: Path, home: Path) -> None:
             made = home / "finetuning" / "my-wugs" / "tokens" / "manifest.json"
             assert made.stat().st_mtime_ns == first
 
+    def interrupt(label: str, share: float) -> None:
+        if label == "learning":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Cancelled, match="stopped while learning"):
+        finetune(order, interrupt)
+    assert not (home / "models").exists()
     assert finetune(order, note).folder.is_dir()
     assert "learning" in seen and "encoding pictures" not in seen
 
