@@ -15,6 +15,7 @@ from PIL import Image
 
 from dalle_mini.cli import main
 from dalle_mini.data.items import Drop
+from dalle_mini.data.judges import UNFIT
 from dalle_mini.data.shards import RecordSet
 
 TEXT = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
@@ -71,7 +72,7 @@ def test_the_page_works_from_top_to_bottom(here: Path, monkeypatch: pytest.Monke
 def test_every_reason_is_explained() -> None:
     package = Path(Drop.__module__.replace(".", "/")).parent
     source = "\n".join(path.read_text(encoding="utf-8") for path in (Path(__file__).parents[2] / package).glob("*.py"))
-    raised = set(re.findall(r'Drop\(\s*"([a-z -]+)"', source)) | {"opted out", "unreadable caption"}
+    raised = set(re.findall(r'Drop\(\s*"([a-z -]+)"', source)) | {"opted out", "unreadable caption", UNFIT}
     table = TEXT[TEXT.index("| reason | rule |") :].split("\n\n")[0]
     explained = {reason for row in table.splitlines()[2:] for reason in row.split("|")[1].strip().split(", ")}
     assert raised == explained
