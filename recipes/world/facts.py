@@ -7,7 +7,6 @@ from random import Random
 
 from recipes.world.world import Thing, World
 
-HATS = ("hat", "crown")
 SYMMETRIC = ("next to",)
 
 
@@ -110,7 +109,7 @@ def can_be_first(thing: Thing, relation: str) -> bool:
         case "riding":
             return thing.kind in ("animal", "character")
         case "wearing":
-            return thing.head is not None
+            return any(drawing.head for drawing in thing.drawings)
         case "on top of":
             return thing.kind != "sky" and not thing.big
         case "in front of":
@@ -124,9 +123,9 @@ def can_be_second(thing: Thing, relation: str) -> bool:
         case "riding":
             return thing.rideable
         case "wearing":
-            return thing.name in HATS
+            return thing.worn
         case "on top of":
-            return thing.seat is not None
+            return any(drawing.seat for drawing in thing.drawings)
         case "in front of":
             return thing.big
     return True

@@ -1,4 +1,4 @@
-"""Fetches the art sets named in `world.toml` through npm and rasterizes the drawings in use.
+"""Fetches the art sets named in `world.toml` through npm and rasterizes the drawings of `things.toml`.
 
 Writes `sprites.npz` (RGBA, 128 px), `manifest.json` and `SOURCES.md`. Needs `npm` and the
 `resvg_py` package; drawing scenes needs neither.
@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,8 @@ from PIL import Image
 
 from dalle_mini.checkpoints.staging import write_whole
 from dalle_mini.errors import DalleMiniError, DataError
+from recipes.world.world import HERE, read_table
 
-HERE = Path(__file__).parent
 SPRITE_SIZE = 128
 
 
@@ -76,8 +75,8 @@ def sources(world: dict[str, Any], manifest: list[dict[str, str]]) -> str:
 
 def main() -> None:
     """Fetch, rasterize and write everything."""
-    world = tomllib.loads((HERE / "world.toml").read_text(encoding="utf-8"))
-    names = sorted({name for thing in world["things"].values() for name in thing["sprites"]})
+    world = read_table("world.toml")
+    names = sorted({name for thing in read_table("things.toml").values() for name in thing["drawings"]})
     packages = {key: read_package(art["package"], art["version"]) for key, art in world["sets"].items()}
     pixels, manifest = [], []
     for name in names:

@@ -14,7 +14,7 @@ from PIL import Image
 from recipes.world import backgrounds, captions
 from recipes.world.facts import Facts, draw_facts, is_held_out
 from recipes.world.paint import STYLES, dressed
-from recipes.world.world import Thing, World
+from recipes.world.world import Drawing, Thing, World
 
 SIZE = 64
 CELL = 8
@@ -61,16 +61,25 @@ def compose(world: World, facts: Facts, random: Random) -> np.ndarray:
     """Paint the scene that the facts describe; `random` settles what they leave open."""
     canvas = ground(world, facts.background, random).copy()
     things = [world.things[name] for name in facts.things]
-    sprites = [random.choice(thing.sprites) for thing in things]
-    spots = arrange(world, facts, sprites, random)
+    drawings = [random.choice(suitable(thing, facts.relation, place)) for place, thing in enumerate(things)]
+    spots = arrange(world, facts, drawings, random)
     looks = [(facts.color, facts.material)] + [("", "")] * (len(things) - 1)
     copies = facts.count if len(things) == 1 else 1
-    layers = list(zip(things * copies, sprites * copies, spots, looks * copies, strict=True))
+    layers = list(zip(things * copies, drawings * copies, spots, looks * copies, strict=True))
     # The second thing lies below the first, except for what is worn.
-    for thing, sprite, spot, look in layers if facts.relation == "wearing" else layers[::-1]:
-        drawing = picture(world, sprite, spot.size, *look)
-        canvas.paste(drawing, corner(thing, *drawing.size, spot), drawing)
+    for thing, drawing, spot, look in layers if facts.relation == "wearing" else layers[::-1]:
+        sprite = picture(world, drawing.name, spot.size, *look)
+        canvas.paste(sprite, corner(thing, *sprite.size, spot), sprite)
     return np.asarray(STYLES[facts.style](canvas) if facts.style else canvas)
+
+
+def suitable(thing: Thing, relation: str, place: int) -> list[Drawing]:
+    """The drawings that show where a hat sits or a rider touches, if the thing's place in the relation needs it."""
+    if relation == "wearing" and place == 0:
+        return [drawing for drawing in thing.drawings if drawing.head]
+    if relation in ("riding", "on top of") and place == 1:
+        return [drawing for drawing in thing.drawings if drawing.seat]
+    return list(thing.drawings)
 
 
 def ground(world: World, background: str, random: Random) -> Image.Image:
@@ -83,7 +92,7 @@ def ground(world: World, background: str, random: Random) -> Image.Image:
     return backgrounds.place(background, random.random() < 0.5, SIZE)
 
 
-def arrange(world: World, facts: Facts, sprites: list[str], random: Random) -> list[Spot]:
+def arrange(world: World, facts: Facts, drawings: list[Drawing], random: Random) -> list[Spot]:
     """Boxes for the scene's things: one each in a relation, else one for every copy."""
     things = [world.things[name] for name in facts.things]
     floor = has_floor(world, facts.background)
@@ -97,10 +106,10 @@ def arrange(world: World, facts: Facts, sprites: list[str], random: Random) -> l
             return [Spot(0 if left else 32, 32, 32), Spot(16 if left else 0, y, 48)]
         case "riding" | "on top of":
             below = Spot(8, 16, 48)
-            return [on_seat(world, things[1], sprites[1], below), below]
+            return [on_seat(world, things[1], drawings[1], below), below]
         case "wearing":
             wearer = Spot(8, 16, 48)
-            return [wearer, on_head(world, things[0], sprites[0], wearer)]
+            return [wearer, on_head(world, things[0], drawings[0], wearer)]
     if facts.count == 2:
         y = random.choice((24, 32)) if floor else 16
         return [Spot(0, y, 32), Spot(32, y, 32)]
@@ -114,28 +123,28 @@ def has_floor(world: World, background: str) -> bool:
     return background in world.backgrounds and world.backgrounds[background].get("floor", True)
 
 
-def on_seat(world: World, thing: Thing, sprite: str, spot: Spot) -> Spot:
+def on_seat(world: World, thing: Thing, drawing: Drawing, spot: Spot) -> Spot:
     """The box whose lower edge meets the seat of what stands at `spot`."""
-    if thing.seat is None:
-        raise ValueError(f"{thing.name!r} has no seat")
-    x, y = at(world, thing, sprite, spot, thing.seat)
+    if drawing.seat is None:
+        raise ValueError(f"{drawing.name!r} has no seat")
+    x, y = at(world, thing, drawing, spot, drawing.seat)
     column, row = snapped(x - 16, CELL), snapped(y - 32 + 5, CELL)
     return Spot(min(max(column, 0), 32), max(row, 0), 32)
 
 
-def on_head(world: World, thing: Thing, sprite: str, spot: Spot) -> Spot:
+def on_head(world: World, thing: Thing, drawing: Drawing, spot: Spot) -> Spot:
     """The box of a hat whose lower edge meets the head of what stands at `spot`."""
-    if thing.head is None:
-        raise ValueError(f"{thing.name!r} has no head")
-    across, down, wide = thing.head
-    x, y = at(world, thing, sprite, spot, (across, down))
+    if drawing.head is None:
+        raise ValueError(f"{drawing.name!r} has no head")
+    across, down, wide = drawing.head
+    x, y = at(world, thing, drawing, spot, (across, down))
     size = 24 if wide < 0.6 else 32
     return Spot(max(snapped(x - size // 2, 4), 0), max(snapped(y - size + 4, 4), 0), size)
 
 
-def at(world: World, thing: Thing, sprite: str, spot: Spot, point: tuple[float, float]) -> tuple[float, float]:
+def at(world: World, thing: Thing, drawing: Drawing, spot: Spot, point: tuple[float, float]) -> tuple[float, float]:
     """Where a point of the drawing, given in fractions of it, lies in the picture."""
-    width, height = picture(world, sprite, spot.size, "", "").size
+    width, height = picture(world, drawing.name, spot.size, "", "").size
     left, top = corner(thing, width, height, spot)
     return left + point[0] * width, top + point[1] * height
 

@@ -19,7 +19,7 @@ from recipes.world import captions
 from recipes.world.build import LICENCE, SOURCE, build
 from recipes.world.facts import Facts, draw_facts, hash_share, is_held_out
 from recipes.world.fetch import rasterize, sources
-from recipes.world.scenes import CELL, SIZE, Spot, arrange, compose, corner, draw_scene, picture
+from recipes.world.scenes import CELL, SIZE, Spot, arrange, compose, corner, draw_scene, picture, suitable
 from recipes.world.world import HERE, load_world
 
 WORLD = load_world()
@@ -140,8 +140,8 @@ def test_a_typo_changes_one_word_only() -> None:
 
 def test_everything_lies_inside_the_picture_on_the_grid() -> None:
     for number, facts in enumerate(all_facts(2000)):
-        sprites = [WORLD.things[name].sprites[0] for name in facts.things]
-        for place, spot in enumerate(arrange(WORLD, facts, sprites, Random(number))):
+        drawings = [suitable(WORLD.things[name], facts.relation, place)[0] for place, name in enumerate(facts.things)]
+        for place, spot in enumerate(arrange(WORLD, facts, drawings, Random(number))):
             assert 0 <= spot.x <= 64 - spot.size
             assert 0 <= spot.y <= 64 - spot.size
             step = 4 if facts.relation == "wearing" and place == 1 else CELL
@@ -152,7 +152,7 @@ def test_everything_lies_inside_the_picture_on_the_grid() -> None:
 def covered(name: str, spot: Spot) -> np.ndarray:
     """Where one thing alone would paint."""
     thing = WORLD.things[name]
-    drawing = picture(WORLD, thing.sprites[0], spot.size, "", "")
+    drawing = picture(WORLD, thing.drawings[0].name, spot.size, "", "")
     mask = Image.new("L", (SIZE, SIZE))
     mask.paste(drawing.getchannel("A"), corner(thing, *drawing.size, spot))
     return np.asarray(mask) > 128
@@ -160,8 +160,8 @@ def covered(name: str, spot: Spot) -> np.ndarray:
 
 def test_both_things_of_a_pair_stay_visible_and_meet() -> None:
     for facts in [facts for facts in all_facts(3000) if facts.relation]:
-        sprites = [WORLD.things[name].sprites[0] for name in facts.things]
-        spots = arrange(WORLD, facts, sprites, Random(0))
+        drawings = [suitable(WORLD.things[name], facts.relation, place)[0] for place, name in enumerate(facts.things)]
+        spots = arrange(WORLD, facts, drawings, Random(0))
         first, second = (covered(*each) for each in zip(facts.things, spots, strict=True))
         below = first if facts.relation == "wearing" else second
         assert (first & second).sum() < 0.5 * below.sum(), facts
@@ -183,7 +183,7 @@ def test_colors_are_told_apart() -> None:
 
 def test_every_sprite_has_a_license_entry_and_its_text() -> None:
     manifest = {entry["name"]: entry for entry in json.loads((HERE / "manifest.json").read_text())}
-    used = {sprite for thing in WORLD.things.values() for sprite in thing.sprites}
+    used = {drawing.name for thing in WORLD.things.values() for drawing in thing.drawings}
     assert used == set(WORLD.sprites) == set(manifest)
     for entry in manifest.values():
         assert entry["license"] and entry["version"]
