@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 FINE = 4  # supersampling
+VARIANTS = 2
 CANVAS = 64 * FINE
 Color = tuple[int, int, int]
 Painter = Callable[["Canvas"], None]
@@ -209,10 +210,10 @@ def softened(rgb: Color) -> Color:
 
 
 @cache
-def place(name: str, mirrored: bool, size: int) -> Image.Image:
-    """One of the named places."""
+def place(name: str, variant: int, size: int) -> Image.Image:
+    """One of the `VARIANTS` pictures of a named place; every other one is mirrored."""
     picture = PAINTERS[name]().image
-    if mirrored:
+    if variant % 2:
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return picture.resize((size, size), Image.Resampling.BOX)
 

@@ -5,101 +5,162 @@ depend on seed and count alone, not on the number of workers.
 """
 
 import argparse
+import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from multiprocessing import get_context
 from pathlib import Path
 
+import jax
 from PIL import Image
 
 from dalle_mini.data.manifest import Manifest, Shard
 from dalle_mini.data.records import encode_png, pack_picture
 from dalle_mini.data.shards import RecordWriter
 from dalle_mini.errors import DalleMiniError
-from recipes.world.scenes import SIZE, draw_scene
-from recipes.world.world import load_world
+from recipes.world.gallery import open_gallery
+from recipes.world.scenes import SIZE, SIZES, draw_scenes, outline
+from recipes.world.world import World, load_world, read_table
 
 SHARD = 4_000
-LICENCE, SOURCE = "Apache-2.0", "noto-emoji"
+
+
+@dataclass(frozen=True)
+class Series:
+    """An endless list of scenes: `size` is the pixels a side."""
+
+    seed: int
+    size: int = SIZE
+    held_out: bool = False
+
+    def name(self, index: int) -> str:
+        """What scene `index` is called in a picture set."""
+        return f"{'held-out' if self.held_out else 'scene'}/{self.seed}/{index}"
 
 
 @dataclass(frozen=True)
 class Job:
-    """One shard to write: scenes `first` to `first + count` of a seed."""
+    """One shard to write: scenes `first` to `first + count` of a series."""
 
     writer: RecordWriter
     number: int
-    seed: int
+    series: Series
     first: int
     count: int
-    held_out: bool
+
+    def indices(self) -> range:
+        return range(self.first, self.first + self.count)
 
 
-def plan(writer: RecordWriter, seed: int, count: int, held_out: bool, shard: int) -> list[Job]:
+@dataclass(frozen=True)
+class Written:
+    """A shard that is there, and how many of its scenes have which licence and source."""
+
+    number: int
+    shard: Shard
+    licences: Counter[str]
+    sources: Counter[str]
+
+
+def plan(writer: RecordWriter, series: Series, count: int, shard: int) -> list[Job]:
     """The shards of a picture set."""
     return [
-        Job(writer, number, seed, first, min(shard, count - first), held_out)
+        Job(writer, number, series, first, min(shard, count - first))
         for number, first in enumerate(range(0, count, shard))
     ]
 
 
-def write_shard(job: Job) -> tuple[Job, Shard]:
+@cache
+def art_sets() -> dict[str, dict[str, str]]:
+    """The art sets by the first part of their drawings' names."""
+    return read_table("world.toml")["sets"]
+
+
+def origin(drawings: tuple[str, ...]) -> tuple[str, str]:
+    """Licence and source of a scene: those of its drawings, joined where they differ."""
+    sets = [art_sets()[name.split("/")[0]] for name in drawings]
+    licences = sorted({art["license"] for art in sets})
+    sources = sorted({art["title"].lower().replace(" ", "-") for art in sets})
+    return " AND ".join(licences), "+".join(sources)
+
+
+def write_shard(job: Job) -> Written:
     """Draw one shard, unless it is there and whole."""
-    found = job.writer.find(job.number)
+    found, world = job.writer.find(job.number), load_world()
     if found and found.count == job.count:
-        return job, found
-    made = job.writer.write(job.number, draw_records(job))
+        series, gallery = job.series, open_gallery(world, job.series.size)
+        planned = (outline(world, gallery, series.seed, index, series.held_out) for index in job.indices())
+        return counted(job.number, found, [origin(each.drawings) for each in planned])
+    origins: list[tuple[str, str]] = []
+    made = job.writer.write(job.number, draw_records(world, job, origins))
     assert made is not None  # a job has scenes
-    return job, made
+    return counted(job.number, made, origins)
 
 
-def draw_records(job: Job) -> Iterator[bytes]:
-    """The scenes of a shard as they lie in a picture set."""
-    world = load_world()
-    for index in range(job.first, job.first + job.count):
-        scene = draw_scene(world, job.seed, index, job.held_out)
-        name = f"{'held-out' if job.held_out else 'scene'}/{job.seed}/{index}"
+def counted(number: int, shard: Shard, origins: list[tuple[str, str]]) -> Written:
+    """A shard with the counts of its scenes' origins."""
+    return Written(number, shard, *(Counter(pair[part] for pair in origins) for part in range(2)))
+
+
+def draw_records(world: World, job: Job, origins: list[tuple[str, str]]) -> Iterator[bytes]:
+    """The scenes of a shard as they lie in a picture set; their origins are added to the list."""
+    series = job.series
+    scenes = draw_scenes(world, series.seed, job.indices(), series.held_out, series.size)
+    for index, scene in zip(job.indices(), scenes, strict=True):
+        licence, source = origin(scene.drawings)
+        origins.append((licence, source))
         picture = encode_png(Image.fromarray(scene.pixels))
-        yield pack_picture(id=name, caption=scene.caption, picture=picture, licence=LICENCE, source=SOURCE)
+        name = series.name(index)
+        yield pack_picture(id=name, caption=scene.caption, picture=picture, licence=licence, source=source)
 
 
-def fingerprint(seed: int, held_out: bool, scenes: int = 64) -> str:
+def fingerprint(series: Series, scenes: int = 64) -> str:
     """A digest of the first scenes, which changes when what they look like or say does."""
-    world, digest = load_world(), blake2b(digest_size=16)
-    for index in range(scenes):
-        scene = draw_scene(world, seed, index, held_out)
+    digest = blake2b(digest_size=16)
+    for scene in draw_scenes(load_world(), series.seed, range(scenes), series.held_out, series.size):
         digest.update(scene.pixels.tobytes() + scene.caption.encode())
     return digest.hexdigest()
 
 
-def written(jobs: list[Job], workers: int) -> Iterator[tuple[Job, Shard]]:
+def written(jobs: list[Job], workers: int) -> Iterator[Written]:
     """Write the shards, yielding each as it is done."""
     if min(workers, len(jobs)) < 2:
         yield from map(write_shard, jobs)
         return
     # Fresh interpreters: a fork would copy whatever threads the caller has.
-    with get_context("spawn").Pool(min(workers, len(jobs))) as pool:
+    with get_context("spawn").Pool(min(workers, len(jobs)), initializer=stay_on_one_core) as pool:
         yield from pool.imap_unordered(write_shard, jobs)
 
 
-def build(out: Path, seed: int, count: int, *, workers: int, held_out: bool = False, shard: int = SHARD) -> None:
+def stay_on_one_core() -> None:
+    """Let XLA compute on the CPU and in one thread, from its start on: there is a process for every core."""
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false"
+    os.environ["PJRT_NPROC"] = "1"
+    jax.config.update("jax_platforms", "cpu")
+
+
+def build(out: Path, series: Series, count: int, *, workers: int, shard: int = SHARD) -> None:
     """Write every shard that is not there yet, telling the progress."""
-    settings = {"seed": seed, "scenes": count, "held_out": held_out, "shard": shard}
-    settings["first_scenes"] = fingerprint(seed, held_out)
-    writer = RecordWriter(out, Manifest("pictures", settings=settings, resolution=SIZE))
+    settings = {"seed": series.seed, "scenes": count, "held_out": series.held_out, "shard": shard}
+    settings |= {"first_scenes": fingerprint(series)}
+    writer = RecordWriter(out, Manifest("pictures", settings=settings, resolution=series.size))
     if writer.begin():
         print(f"{count:,} scenes are there", flush=True)
         return
-    done, start, shards = 0, time.monotonic(), {}
-    for job, made in written(plan(writer, seed, count, held_out, shard), workers):
-        shards[job.number] = made
-        done += made.count
+    done, start, shards = 0, time.monotonic(), []
+    for made in written(plan(writer, series, count, shard), workers):
+        shards.append(made)
+        done += made.shard.count
         rate = done / (time.monotonic() - start)
         print(f"{done:,} of {count:,} there, {rate:,.0f}/s, {(count - done) / rate:,.0f} s left", flush=True)
-    writer.finish((shards[number] for number in sorted(shards)), licences={LICENCE: count}, sources={SOURCE: count})
+    shards.sort(key=lambda made: made.number)
+    licences, sources = (sum((getattr(made, of) for made in shards), Counter()) for of in ("licences", "sources"))
+    writer.finish((made.shard for made in shards), licences=dict(licences), sources=dict(sources))
 
 
 def positive(text: str) -> int:
@@ -116,18 +177,14 @@ def main() -> None:
     parser.add_argument("--count", type=positive, default=200_000, help="number of scenes")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards")
-    parser.add_argument("--size", type=int, choices=[SIZE], default=SIZE, help="pixels a side")
+    parser.add_argument("--size", type=int, choices=SIZES, default=SIZE, help="pixels a side")
     parser.add_argument("--workers", type=positive, default=2)
     parser.add_argument("--held-out", action="store_true", help="combinations training never sees")
     options = parser.parse_args()
+    stay_on_one_core()
+    series = Series(options.seed, options.size, options.held_out)
     try:
-        build(
-            options.out,
-            options.seed,
-            options.count,
-            workers=options.workers,
-            held_out=options.held_out,
-        )
+        build(options.out, series, options.count, workers=options.workers)
     except DalleMiniError as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
         raise SystemExit(2) from error

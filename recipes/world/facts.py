@@ -21,6 +21,7 @@ class Facts:
     things: tuple[str, ...]
     color: str = ""
     material: str = ""
+    size: str = ""
     background: str = ""
     style: str = ""
     count: int = 1
@@ -72,7 +73,7 @@ def draw_facts(world: World, random: Random) -> Facts:
         color, material = "", ""
         background = "" if background.startswith("plain") else background
     thing = pick(random, world.things)
-    return Facts((thing,), color, material, background, style, count)
+    return Facts((thing,), color, material, background=background, style=style, count=count)
 
 
 def draw_background(world: World, random: Random) -> str:
@@ -100,7 +101,7 @@ def draw_pair(world: World, random: Random, background: str) -> Facts:
     second = random.choice([thing for thing in things if thing is not first and can_be_second(thing, relation)])
     mix = world.mix
     color, material = draw_attribute(world, random, mix["pair_color"], mix["pair_material"])
-    return Facts((first.name, second.name), color, material, background, relation=relation)
+    return Facts((first.name, second.name), color, material, background=background, relation=relation)
 
 
 def can_be_first(thing: Thing, relation: str) -> bool:

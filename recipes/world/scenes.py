@@ -1,167 +1,99 @@
-"""Composes one captioned scene from a seed and an index.
+"""Draws captioned scenes from a seed and their numbers."""
 
-Sprites come in few sizes and their boxes stand on an 8-pixel grid, the cells of the tokenizer, so
-that the same patches return and a small codebook can hold them.
-"""
-
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from random import Random
 
+import jax
 import numpy as np
-from PIL import Image
+from jaxtyping import UInt8
 
-from recipes.world import backgrounds, captions
+from recipes.world import captions
+from recipes.world.compose import paint
 from recipes.world.facts import Facts, draw_facts, is_held_out
-from recipes.world.paint import STYLES, dressed
-from recipes.world.world import Drawing, Thing, World
+from recipes.world.gallery import Art, Gallery, open_gallery
+from recipes.world.layout import cast
+from recipes.world.plan import Plan, draw_plan, stacked
+from recipes.world.world import World
 
 SIZE = 64
-CELL = 8
-MARGIN = 1  # pixels around a thing in its box
+SIZES = (64, 96, 128)
+BATCH = 32  # scenes painted in one call
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A caption, a picture (uint8 [64, 64, 3]) and what both show."""
+    """A caption, a picture, what both show, and the names of the drawings in it."""
 
     caption: str
-    pixels: np.ndarray
+    pixels: UInt8[np.ndarray, "size size 3"]
     facts: Facts
+    drawings: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Spot:
-    """A thing's square box in the picture, in pixels."""
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """A scene before it is painted; `drawings` names what it is made of."""
 
-    x: int
-    y: int
-    size: int
-
-
-# The boxes that a single thing may take: on the floor, or about the middle.
-LOW = (Spot(8, 8, 48), Spot(8, 16, 48), Spot(0, 8, 56), Spot(8, 8, 56))
-HIGH = (Spot(8, 8, 48), Spot(8, 8, 48), Spot(0, 0, 56), Spot(8, 8, 56))
+    caption: str
+    facts: Facts
+    drawings: tuple[str, ...]
+    plan: Plan
 
 
-def draw_scene(world: World, seed: int, index: int, held_out: bool = False) -> Scene:
-    """Draw scene `index` of the endless list `seed`.
+def draw_scene(world: World, seed: int, index: int, held_out: bool = False, size: int = SIZE) -> Scene:
+    """Draw scene `index` of the endless list `seed`: see `draw_scenes`."""
+    (scene,) = draw_scenes(world, seed, [index], held_out, size)
+    return scene
+
+
+def draw_scenes(
+    world: World, seed: int, indices: Iterable[int], held_out: bool = False, size: int = SIZE
+) -> Iterator[Scene]:
+    """Draw scenes of the endless list `seed`, each a pure function of world, seed, index and size.
 
     With `held_out`, every scene has a combination that training never sees; without it, none has.
     """
+    gallery = open_gallery(world, size)
+    outlines = (outline(world, gallery, seed, index, held_out) for index in indices)
+    while batch := list(islice(outlines, BATCH)):
+        pictures = paint_plans(world, gallery, [each.plan for each in batch])
+        for each, pixels in zip(batch, pictures, strict=True):
+            yield Scene(each.caption, pixels, each.facts, each.drawings)
+
+
+def outline(world: World, gallery: Gallery, seed: int, index: int, held_out: bool) -> Outline:
+    """What scene `index` shows, says and where."""
     random = Random(f"{seed}/{index}/{'held out' if held_out else 'training'}")
     facts = draw_facts(world, random)
     while is_held_out(world, facts) != held_out:
         facts = draw_facts(world, random)
-    pixels = compose(world, facts, random)
-    return Scene(captions.write(world, facts, random), pixels, facts)
+    plan, drawings = draw_staged(world, gallery, facts, random)
+    return Outline(captions.write(world, facts, random), facts, drawings, plan)
 
 
-def compose(world: World, facts: Facts, random: Random) -> np.ndarray:
+def draw_staged(world: World, gallery: Gallery, facts: Facts, random: Random) -> tuple[Plan, tuple[str, ...]]:
+    """A plan, and the names of the drawings in it."""
+    actors = cast(world, facts, random)
+    plan = draw_plan(world, gallery, facts, actors, random)
+    return plan, tuple(dict.fromkeys(actor.drawing.name for actor in actors))
+
+
+def draw_as(world: World, facts: Facts, random: Random, size: int = SIZE) -> UInt8[np.ndarray, "size size 3"]:
     """Paint the scene that the facts describe; `random` settles what they leave open."""
-    canvas = ground(world, facts.background, random).copy()
-    things = [world.things[name] for name in facts.things]
-    drawings = [random.choice(suitable(thing, facts.relation, place)) for place, thing in enumerate(things)]
-    spots = arrange(world, facts, drawings, random)
-    looks = [(facts.color, facts.material)] + [("", "")] * (len(things) - 1)
-    copies = facts.count if len(things) == 1 else 1
-    layers = list(zip(things * copies, drawings * copies, spots, looks * copies, strict=True))
-    # The second thing lies below the first, except for what is worn.
-    for thing, drawing, spot, look in layers if facts.relation == "wearing" else layers[::-1]:
-        sprite = picture(world, drawing.name, spot.size, *look)
-        canvas.paste(sprite, corner(thing, *sprite.size, spot), sprite)
-    return np.asarray(STYLES[facts.style](canvas) if facts.style else canvas)
+    gallery = open_gallery(world, size)
+    return paint_plans(world, gallery, [draw_staged(world, gallery, facts, random)[0]])[0]
 
 
-def suitable(thing: Thing, relation: str, place: int) -> list[Drawing]:
-    """The drawings that show where a hat sits or a rider touches, if the thing's place in the relation needs it."""
-    if relation == "wearing" and place == 0:
-        return [drawing for drawing in thing.drawings if drawing.head]
-    if relation in ("riding", "on top of") and place == 1:
-        return [drawing for drawing in thing.drawings if drawing.seat]
-    return list(thing.drawings)
-
-
-def ground(world: World, background: str, random: Random) -> Image.Image:
-    """The picture before anything stands in it; soft and plain where none is named."""
-    if not background:
-        return backgrounds.plain(random.choice(backgrounds.SOFT), SIZE)
-    if background.startswith("plain "):
-        rgb = world.colors[background.removeprefix("plain ")]["rgb"]
-        return backgrounds.plain(backgrounds.softened(tuple(rgb)), SIZE)
-    return backgrounds.place(background, random.random() < 0.5, SIZE)
-
-
-def arrange(world: World, facts: Facts, drawings: list[Drawing], random: Random) -> list[Spot]:
-    """Boxes for the scene's things: one each in a relation, else one for every copy."""
-    things = [world.things[name] for name in facts.things]
-    floor = has_floor(world, facts.background)
-    match facts.relation:
-        case "next to":
-            y = random.choice((24, 32)) if floor else 16
-            left, right = Spot(0, y, 32), Spot(32, y, 32)
-            return random.choice(([left, right], [right, left]))
-        case "in front of":
-            left, y = random.random() < 0.5, random.choice((0, 8))
-            return [Spot(0 if left else 32, 32, 32), Spot(16 if left else 0, y, 48)]
-        case "riding" | "on top of":
-            below = Spot(8, 16, 48)
-            return [on_seat(world, things[1], drawings[1], below), below]
-        case "wearing":
-            wearer = Spot(8, 16, 48)
-            return [wearer, on_head(world, things[0], drawings[0], wearer)]
-    if facts.count == 2:
-        y = random.choice((24, 32)) if floor else 16
-        return [Spot(0, y, 32), Spot(32, y, 32)]
-    if facts.count == 3:
-        return [Spot(16, 0, 32), Spot(0, 32, 32), Spot(32, 32, 32)]
-    return [random.choice(LOW if floor and not things[0].floats else HIGH)]
-
-
-def has_floor(world: World, background: str) -> bool:
-    """Whether the place has something to stand on."""
-    return background in world.backgrounds and world.backgrounds[background].get("floor", True)
-
-
-def on_seat(world: World, thing: Thing, drawing: Drawing, spot: Spot) -> Spot:
-    """The box whose lower edge meets the seat of what stands at `spot`."""
-    if drawing.seat is None:
-        raise ValueError(f"{drawing.name!r} has no seat")
-    x, y = at(world, thing, drawing, spot, drawing.seat)
-    column, row = snapped(x - 16, CELL), snapped(y - 32 + 5, CELL)
-    return Spot(min(max(column, 0), 32), max(row, 0), 32)
-
-
-def on_head(world: World, thing: Thing, drawing: Drawing, spot: Spot) -> Spot:
-    """The box of a hat whose lower edge meets the head of what stands at `spot`."""
-    if drawing.head is None:
-        raise ValueError(f"{drawing.name!r} has no head")
-    across, down, wide = drawing.head
-    x, y = at(world, thing, drawing, spot, (across, down))
-    size = 24 if wide < 0.6 else 32
-    return Spot(max(snapped(x - size // 2, 4), 0), max(snapped(y - size + 4, 4), 0), size)
-
-
-def at(world: World, thing: Thing, drawing: Drawing, spot: Spot, point: tuple[float, float]) -> tuple[float, float]:
-    """Where a point of the drawing, given in fractions of it, lies in the picture."""
-    width, height = picture(world, drawing.name, spot.size, "", "").size
-    left, top = corner(thing, width, height, spot)
-    return left + point[0] * width, top + point[1] * height
-
-
-def snapped(value: float, step: int) -> int:
-    """The nearest multiple of `step`."""
-    return round(value / step) * step
-
-
-def corner(thing: Thing, width: int, height: int, spot: Spot) -> tuple[int, int]:
-    """The upper left corner of a drawing in its box: centered, and standing unless it floats."""
-    room = spot.size - height
-    down = room // 2 if thing.floats else room - MARGIN
-    return spot.x + (spot.size - width) // 2, spot.y + down
+def paint_plans(world: World, gallery: Gallery, plans: list[Plan]) -> UInt8[np.ndarray, "scenes size size 3"]:
+    """Paint at most `BATCH` plans, always as many at once so that only one program is compiled."""
+    filled = stacked(plans + plans[-1:] * (BATCH - len(plans)))
+    return np.asarray(paint(on_device(gallery), filled, len(plans), tuple(world.styles)))
 
 
 @cache
-def picture(world: World, sprite: str, size: int, color: str, material: str) -> Image.Image:
-    """A drawing as it will be pasted, kept for the next scene."""
-    return dressed(world, sprite, size - 2 * MARGIN, color, material)
+def on_device(gallery: Gallery) -> Art:
+    """The gallery's art where it is painted, sent there once."""
+    return jax.device_put(gallery.art)

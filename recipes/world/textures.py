@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
 TILE = 16
@@ -131,7 +132,6 @@ TILES: dict[str, Callable[[], Tile]] = {
 
 
 @cache
-def texture(material: str) -> np.ndarray:
-    """A material's tile as float32 RGB in 0..1."""
-    picture = TILES[material]().image.resize((TILE, TILE), Image.Resampling.BOX)
-    return np.asarray(picture, np.float32) / 255
+def texture(material: str, size: int) -> UInt8[np.ndarray, "size size 3"]:
+    """A material's tile, `size` pixels a side."""
+    return np.asarray(TILES[material]().image.resize((size, size), Image.Resampling.BOX))

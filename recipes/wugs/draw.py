@@ -58,7 +58,7 @@ def draw_picture(index: int) -> tuple[Image.Image, str]:
     random = Random(f"wugs/{index}")
     place = random.choice(list(PLACES))
     two = random.random() < 0.2
-    picture = backgrounds.place(place, random.random() < 0.5, SIZE).convert("RGB")
+    picture = backgrounds.place(place, random.randrange(backgrounds.VARIANTS), SIZE).convert("RGB")
     size = random.choice((104, 120)) if two else random.choice((168, 192, 208))
     left = random.randint(0, SIZE // 2 - size) if two else random.randint(8, SIZE - size - 8)
     for number in range(2 if two else 1):
