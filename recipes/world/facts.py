@@ -121,7 +121,7 @@ def can_be_second(thing: Thing, relation: str) -> bool:
     """Whether the thing may be ridden, worn, lain upon or stood before."""
     match relation:
         case "riding":
-            return thing.rideable
+            return thing.rideable and any(drawing.seat for drawing in thing.drawings)
         case "wearing":
             return thing.worn
         case "on top of":
