@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -92,10 +92,15 @@ def read_sprites(path: Path) -> dict[str, Image.Image]:
 def load_world() -> World:
     """Read the world that lies beside this file."""
     table, looks, words = (read_table(f"{name}.toml") for name in ("world", "looks", "words"))
+    sprites = read_sprites(HERE / "sprites.npz")
     things = {name: read_thing(name, entry, words["things"]) for name, entry in read_table("things.toml").items()}
+    drawn = {
+        name: replace(thing, drawings=tuple(d for d in thing.drawings if d.name in sprites))
+        for name, thing in things.items()
+    }
     return World(
-        things=things,
-        sprites=read_sprites(HERE / "sprites.npz"),
+        things={name: thing for name, thing in drawn.items() if thing.drawings},
+        sprites=sprites,
         plurals=words["plurals"],
         relations=table["relations"],
         mix=table["mix"],
