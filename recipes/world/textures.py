@@ -1,4 +1,4 @@
-"""The surfaces that things can be made of: tiles of 16 pixels that repeat without a seam.
+"""The surfaces that things can be made of: tiles of 16 units that repeat without a seam.
 
 The tiles line up with the 8-pixel cells of the tokenizer, so the same patches come back.
 """
@@ -10,14 +10,14 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
-TILE = 16
+TILE = 16  # units of 1/64 of the picture
 FINE = 8  # supersampling
 COPIES = [(dx, dy) for dx in (-TILE, 0, TILE) for dy in (-TILE, 0, TILE)]
 Color = tuple[int, int, int]
 
 
 class Tile:
-    """A seamless drawing surface in pixels of the tile; what leaves one side enters opposite."""
+    """A seamless drawing surface in 1/16 of the tile; what leaves one side enters opposite."""
 
     def __init__(self, color: Color) -> None:
         self.image = Image.new("RGB", (TILE * FINE, TILE * FINE), color)
@@ -125,9 +125,70 @@ def leaves() -> Tile:
     return tile
 
 
+def silver() -> Tile:
+    tile = Tile((176, 182, 194))
+    tile.polygon([(0, 8), (8, 0), (12, 0), (0, 12)], (244, 247, 252))
+    tile.polygon([(16, 8), (16, 12), (12, 16), (8, 16)], (244, 247, 252))
+    tile.polygon([(0, 13.5), (13.5, 0), (16, 0), (0, 16)], (124, 130, 146))
+    return tile
+
+
+def candy() -> Tile:
+    tile = Tile((252, 250, 250))
+    for start in (-16, 0):
+        tile.polygon([(start, 16), (start + 16, 0), (start + 24, 0), (start + 8, 16)], (236, 44, 72))
+        tile.polygon([(start + 5, 16), (start + 21, 0), (start + 24, 0), (start + 8, 16)], (206, 24, 56))
+        tile.polygon([(start + 13, 16), (start + 29, 0), (start + 32, 0), (start + 16, 16)], (226, 222, 232))
+    return tile
+
+
+def bricks() -> Tile:
+    tile = Tile((224, 208, 190))
+    shades = ((186, 76, 54), (202, 92, 66), (172, 66, 48), (194, 84, 58))
+    for row in range(4):
+        for column in range(2):
+            x, y = column * 8 + row % 2 * 4, row * 4
+            color = shades[(row + 2 * column) % 4]
+            tile.polygon([(x + 0.4, y + 0.4), (x + 7.6, y + 0.4), (x + 7.6, y + 3.6), (x + 0.4, y + 3.6)], color)
+    return tile
+
+
+def flowers() -> Tile:
+    tile = Tile((78, 150, 72))
+    petals = ((4, 4, (250, 120, 170)), (12, 12, (255, 206, 70)), (12, 4, (246, 246, 250)), (4, 12, (176, 110, 226)))
+    for x, y, color in petals:
+        for dx, dy in ((0, -2), (1.9, -0.6), (1.2, 1.6), (-1.2, 1.6), (-1.9, -0.6)):
+            tile.disc(x + dx, y + dy, 1.7, color)
+        tile.disc(x, y, 1.3, (240, 150, 40) if color != (255, 206, 70) else (150, 84, 40))
+    return tile
+
+
+def slime() -> Tile:
+    tile = Tile((104, 206, 48))
+    tile.disc(4, 5, 4.2, (134, 230, 70), 3.4)
+    tile.disc(12, 12, 4.4, (82, 182, 36), 3.6)
+    for x, y, r in ((12, 4, 1.9), (4, 12.5, 1.5), (8, 9, 1.1)):
+        tile.disc(x, y, r, (68, 160, 30))
+        tile.disc(x, y, r * 0.74, (158, 242, 92))
+        tile.disc(x - r * 0.25, y - r * 0.3, r * 0.3, (238, 255, 214))
+    return tile
+
+
+def wool() -> Tile:
+    tile = Tile((196, 128, 96))
+    for column in range(4):
+        for row in range(4):
+            x, y = column * 4 + 2, row * 4
+            for side in (-1, 1):
+                tile.line([(x + side * 1.9, y), (x + side * 0.5, y + 3.4)], (240, 186, 150), 1.7)
+                tile.line([(x + side * 1.9, y - 0.4), (x + side * 0.7, y + 2.6)], (252, 212, 182), 0.6)
+    return tile
+
+
 TILES: dict[str, Callable[[], Tile]] = {
-    "cheese": cheese, "gold": gold, "ice": ice, "wood": wood, "stone": stone,
-    "chocolate": chocolate, "lava": lava, "leaves": leaves,
+    "cheese": cheese, "gold": gold, "ice": ice, "wood": wood, "stone": stone, "chocolate": chocolate, "lava": lava,
+    "leaves": leaves, "silver": silver, "candy": candy, "bricks": bricks, "flowers": flowers, "slime": slime,
+    "wool": wool,
 }  # fmt: skip
 
 
