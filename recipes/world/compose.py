@@ -21,18 +21,20 @@ from recipes.world.styles import STYLES, shifted
 def compose(art: Art, plan: Plan, styles: tuple[str, ...]) -> UInt8[Array, "size size 3"]:
     """Paint one scene; `styles` names the numbers above 0 in a plan."""
     ground = art.grounds[plan.ground].astype(jnp.float32) / 255
-    canvas = ground, jnp.zeros(ground.shape[:2], jnp.float32)
-    for layer in range(LAYERS):
+
+    def paint_next(layer: Array, canvas: tuple[Pixels, Mask]) -> tuple[Pixels, Mask]:
         paint = partial(paint_layer, art, plan, layer)
-        canvas = lax.cond(plan.box[layer, 2] > 0, paint, lambda canvas: canvas, canvas)
-    pixels, things = canvas
+        return lax.cond(plan.box[layer, 2] > 0, paint, lambda canvas: canvas, canvas)
+
+    empty = jnp.zeros(ground.shape[:2], jnp.float32)
+    pixels, things = lax.fori_loop(0, LAYERS, paint_next, (ground, empty))
     if styles:
         painters = [lambda pixels, things: pixels, *(STYLES[name] for name in styles)]
         pixels = lax.switch(plan.style, painters, pixels, things)
     return jnp.round(jnp.clip(pixels, 0, 1) * 255).astype(jnp.uint8)
 
 
-def paint_layer(art: Art, plan: Plan, layer: int, canvas: tuple[Pixels, Mask]) -> tuple[Pixels, Mask]:
+def paint_layer(art: Art, plan: Plan, layer: Array, canvas: tuple[Pixels, Mask]) -> tuple[Pixels, Mask]:
     """Paint one drawing, its shadow and its halo; the second of the canvas is where things are."""
     pixels, things = canvas
     size = pixels.shape[0]

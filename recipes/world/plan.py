@@ -50,12 +50,15 @@ def draw_plan(world: World, gallery: Gallery, facts: Facts, actors: list[Actor],
     place = world.backgrounds.get(facts.background, {})
     plan = blank(ground, style_number(world, facts.style), place.get("light", (1, 1, 1)))
     grounded = standing(facts, has_floor(world, facts.background) or facts.background not in world.backgrounds)
+    drawn = world.styles.get(facts.style, {}).get("bare")  # such a style has its own ground, and lines for edges
     for layer, number in enumerate(order):
         actor, spot = actors[number], spots[number]
         set_drawing(plan, layer, gallery, actor, spot)
         if number == 0 or len(facts.things) == 1:
             set_look(plan, layer, world, gallery, facts)
-        if grounded[min(number, 1)] and not actor.thing.floats:
+        if drawn:
+            continue
+        if grounded[number if facts.relation else 0] and not actor.thing.floats:
             plan.shadow[layer] = 0.42
         plan.halo[layer] = halo(plan, layer, gallery, actor)
     return plan
@@ -126,8 +129,8 @@ def halo(plan: Plan, layer: int, gallery: Gallery, actor: Actor) -> float:
             own = float(gallery.art.tiles[plan.material[layer]].mean()) / 255
         case _:
             own = gallery.tones[actor.drawing.name].mean
-    strength = 0.5 * max(0.0, 1 - abs(own - behind) / 0.4)
-    return strength if own < 0.5 else -strength
+    near = max(0.0, 1 - abs(own - behind) / 0.4)
+    return 0.45 * near if own < 0.5 else -0.28 * near
 
 
 def stacked(plans: list[Plan]) -> Plan:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 
 from recipes.world.paint import Mask, Pixels, luminance, mix, ramp
 
@@ -48,9 +48,13 @@ def edges(light: Mask) -> Mask:
 
 def blurred(field: Array, reach: int) -> Array:
     """The mean over a square of 2 * `reach` + 1 pixels."""
-    for down, across in ((1, 0), (0, 1)):
-        field = sum(shifted(field, down * n, across * n) for n in range(-reach, reach + 1)) / (2 * reach + 1)
-    return field
+    side = 2 * reach + 1
+    rest = (1,) * (field.ndim - 2)
+    padded = jnp.pad(field, [(reach, reach)] * 2 + [(0, 0)] * len(rest), mode="edge")
+    # Windows, not sums of shifted fields: XLA would compute those again for every pixel that reads them.
+    for window in ((side, 1, *rest), (1, side, *rest)):
+        padded = lax.reduce_window(padded, 0.0, lax.add, window, (1,) * field.ndim, "valid")
+    return padded / (side * side)
 
 
 def colors(*rgb: tuple[int, int, int]) -> np.ndarray:
@@ -59,10 +63,10 @@ def colors(*rgb: tuple[int, int, int]) -> np.ndarray:
 
 
 def gradient(value: Mask, *rgb: tuple[int, int, int]) -> Pixels:
-    """A color for every value in 0..1, through all the given ones."""
+    """A color for every value in 0..1, through all the given ones at even steps."""
     table = colors(*rgb)
-    steps = np.linspace(0, 1, len(table))
-    return jnp.stack([jnp.interp(value, steps, table[:, channel]) for channel in range(3)], -1)
+    shares = [jnp.clip(value * (len(table) - 1) - number, 0, 1)[..., None] for number in range(len(table) - 1)]
+    return table[0] + sum(share * (after - before) for share, before, after in zip(shares, table, table[1:], strict=False))
 
 
 def saturated(rgb: Pixels, amount: float) -> Pixels:
@@ -97,8 +101,8 @@ def pencil_sketch(pixels: Pixels, things: Mask) -> Pixels:
     row, column = grid(pixels)
     hatch = 0.5 + 0.5 * np.sin((row + column) * (2 * np.pi / 4))
     shade = things * (1 - light) * (0.18 + 0.5 * hatch)
-    line = jnp.maximum(1.5 * edges(light), 1.1 * edges(things))
-    paper = 0.97 - 0.75 * shade - jnp.clip(line, 0, 0.85)
+    line = jnp.maximum(1.1 * edges(light), 0.7 * edges(things))
+    paper = 0.97 - 0.75 * shade - jnp.clip(line, 0, 0.62)
     return jnp.clip(paper, 0.12, 1)[..., None] * np.array([1.0, 0.99, 0.96], np.float32)
 
 
@@ -128,10 +132,11 @@ def oil_painting(pixels: Pixels, things: Mask) -> Pixels:
     mean = blurred(field, half)
     corners = jnp.stack([shifted(mean, dy, dx) for dy in (-half, half) for dx in (-half, half)])
     variance = corners[..., 3] - jnp.square(luminance(corners[..., :3]))
-    weight = jax.nn.softmax(-variance * 1500, axis=0)
-    flat = (corners[..., :3] * weight[..., None]).sum(0)
+    weight = 1 / jnp.square(jnp.square(jnp.maximum(variance, 0) * 400 + 0.05))
+    flat = (corners[..., :3] * weight[..., None]).sum(0) / weight.sum(0)[..., None]
     row, column = grid(pixels)
-    bristle = np.sin(column * 1.9 + 2.2 * np.sin(row * 0.35)) * np.sin(row * 0.9 + 1.5 * np.sin(column * 0.3))
+    turn = 2.4 * np.sin(row * 0.13 + 1) * np.sin(column * 0.11) + 0.9
+    bristle = np.sin((column * np.cos(turn) + row * np.sin(turn)) * 1.3) * (0.6 + 0.4 * np.sin(row * 0.5 - column * 0.3))
     return jnp.clip(saturated(flat, 1.3) + 0.045 * bristle[..., None].astype(np.float32), 0, 1)
 
 
@@ -166,7 +171,7 @@ def old_photo(pixels: Pixels, things: Mask) -> Pixels:
     light = luminance(pixels)
     row, column = grid(pixels)
     away = ((row - 32) ** 2 + (column - 32) ** 2) / 32**2
-    faded = (0.1 + 0.86 * light) * (1 - 0.34 * np.clip(away - 0.25, 0, 1.6).astype(np.float32))
+    faded = (0.06 + 0.4 * light + 0.52 * ramp(light, 0.1, 0.95)) * (1 - 0.34 * np.clip(away - 0.25, 0, 1.6).astype(np.float32))
     sepia = gradient(faded, (38, 22, 12), (128, 88, 52), (206, 170, 120), (248, 232, 200))
     border = np.minimum(np.minimum(row, 64 - row), np.minimum(column, 64 - column))
     return mix(colors((240, 228, 204))[0], sepia, ramp(border, 2.0, 2.6))
