@@ -25,7 +25,7 @@ from dalle_mini.data.shards import RecordWriter
 from dalle_mini.errors import DalleMiniError
 from recipes.world.gallery import open_gallery
 from recipes.world.scenes import SIZE, SIZES, draw_scenes, outline
-from recipes.world.world import World, load_world, read_table
+from recipes.world.world import CHOICES, EVERYTHING, SETS, World, WorldConfig, load_world, read_table
 
 SHARD = 4_000
 
@@ -37,6 +37,7 @@ class Series:
     seed: int
     size: int = SIZE
     held_out: bool = False
+    config: WorldConfig = EVERYTHING
 
     def name(self, index: int) -> str:
         """What scene `index` is called in a picture set."""
@@ -91,7 +92,7 @@ def origin(drawings: tuple[str, ...]) -> tuple[str, str]:
 
 def write_shard(job: Job) -> Written:
     """Draw one shard, unless it is there and whole."""
-    found, world = job.writer.find(job.number), load_world()
+    found, world = job.writer.find(job.number), load_world(job.series.config)
     if found and found.count == job.count:
         series, gallery = job.series, open_gallery(world, job.series.size)
         planned = (outline(world, gallery, series.seed, index, series.held_out) for index in job.indices())
@@ -122,7 +123,7 @@ def draw_records(world: World, job: Job, origins: list[tuple[str, str]]) -> Iter
 def fingerprint(series: Series, scenes: int = 64) -> str:
     """A digest of the first scenes, which changes when what they look like or say does."""
     digest = blake2b(digest_size=16)
-    for scene in draw_scenes(load_world(), series.seed, range(scenes), series.held_out, series.size):
+    for scene in draw_scenes(load_world(series.config), series.seed, range(scenes), series.held_out, series.size):
         digest.update(scene.pixels.tobytes() + scene.caption.encode())
     return digest.hexdigest()
 
@@ -147,7 +148,7 @@ def stay_on_one_core() -> None:
 def build(out: Path, series: Series, count: int, *, workers: int, shard: int = SHARD) -> None:
     """Write every shard that is not there yet, telling the progress."""
     settings = {"seed": series.seed, "scenes": count, "held_out": series.held_out, "shard": shard}
-    settings |= {"first_scenes": fingerprint(series)}
+    settings |= {"things": series.config.things, "sets": list(series.config.sets), "first_scenes": fingerprint(series)}
     writer = RecordWriter(out, Manifest("pictures", settings=settings, resolution=series.size))
     if writer.begin():
         print(f"{count:,} scenes are there", flush=True)
@@ -178,12 +179,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards")
     parser.add_argument("--size", type=int, choices=SIZES, default=SIZE, help="pixels a side")
+    parser.add_argument("--things", choices=CHOICES, default=EVERYTHING.things, help="which things there are")
+    parser.add_argument("--sets", default=",".join(SETS), help="art sets, with commas between")
     parser.add_argument("--workers", type=positive, default=2)
     parser.add_argument("--held-out", action="store_true", help="combinations training never sees")
     options = parser.parse_args()
     stay_on_one_core()
-    series = Series(options.seed, options.size, options.held_out)
     try:
+        config = WorldConfig(options.things, tuple(options.sets.split(",")))
+        series = Series(options.seed, options.size, options.held_out, config)
         build(options.out, series, options.count, workers=options.workers)
     except DalleMiniError as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)

@@ -89,10 +89,10 @@ def grain(size: int, seed: int) -> np.ndarray:
 
 
 def pixel_art(pixels: Pixels, things: Mask) -> Pixels:
-    """Squares of four pixels in few colors."""
-    size = pixels.shape[0]
-    squares = pixels.reshape(size // 4, 4, size // 4, 4, 3).mean((1, 3))
-    return jnp.repeat(jnp.repeat(posterized(saturated(squares, 1.25), 7), 4, 0), 4, 1)
+    """32 by 32 squares in few colors."""
+    side = pixels.shape[0] // 32
+    squares = pixels.reshape(32, side, 32, side, 3).mean((1, 3))
+    return jnp.repeat(jnp.repeat(posterized(saturated(squares, 1.35), 5), side, 0), side, 1)
 
 
 def pencil_sketch(pixels: Pixels, things: Mask) -> Pixels:
@@ -144,11 +144,11 @@ def watercolor(pixels: Pixels, things: Mask) -> Pixels:
     """Pale and bleeding, darker where a wash ends, on white paper with grain."""
     size = pixels.shape[0]
     soft = blurred(pixels, unit(pixels))
-    wash = 1 - 0.72 * (1 - saturated(soft, 1.35))
+    wash = 1 - 0.76 * (1 - saturated(0.5 * (soft + pixels), 1.35))
     row, column = grid(pixels)
     border = np.minimum(np.minimum(row, 64 - row), np.minimum(column, 64 - column))
-    wave = 2.5 + 1.5 * np.sin(row * 0.55) * np.sin(column * 0.45 + 1)
-    paper = ramp(border, 0.5, 2.5 + 1.8 * wave)
+    wave = 1 + 0.8 * np.sin(row * 0.55) * np.sin(column * 0.45 + 1)
+    paper = ramp(border, 0.3, 2 + 1.8 * wave)
     pool = edges(luminance(soft)) * 0.35
     blotch = np.sin(row * 0.21 + 1.3 * np.sin(column * 0.13)) * np.sin(column * 0.24 + 1)
     spots = (0.012 * grain(size, 1) + 0.05 * blotch).astype(np.float32)
@@ -181,7 +181,7 @@ def comic_book(pixels: Pixels, things: Mask) -> Pixels:
     """Flat, strong colors, black outlines, and dots of ink in the shade and behind the things."""
     strong = posterized(saturated(pixels, 1.7), 3)
     row, column = grid(pixels)
-    dots = (np.cos(row * np.pi / 2) * np.cos(column * np.pi / 2)).astype(np.float32)
+    dots = (np.cos((row - 0.5) * np.pi / 2) * np.cos((column - 0.5) * np.pi / 2)).astype(np.float32)
     shade = (1 - things) * 0.8 * (1.1 - luminance(pixels)) + things * 0.35 * (1 - luminance(pixels))
     ink = ramp(dots - 1 + 1.5 * shade, -0.1, 0.3) * 0.3
     dotted = strong * (1 - ink)[..., None]
@@ -255,7 +255,7 @@ def woodcut(pixels: Pixels, things: Mask) -> Pixels:
     """Black cuts on cream: outlines, and lines that grow with the shade."""
     light = luminance(pixels)
     row, column = grid(pixels)
-    wave = (0.5 + 0.5 * np.cos((row + 1.2 * np.sin(column * 0.25)) * np.pi / 2)).astype(np.float32)
+    wave = (0.5 + 0.5 * np.cos((row - 0.5 + 1.2 * np.sin(column * 0.25)) * np.pi / 2)).astype(np.float32)
     shade = things * (1.08 - 1.15 * ramp(light, 0.05, 0.95))
     cut = ramp(shade - wave, -0.18, 0.18)
     line = jnp.maximum(ramp(edges(things), 0.25, 0.6), ramp(edges(light), 0.22, 0.42) * things)
