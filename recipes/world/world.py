@@ -1,17 +1,44 @@
 """The world as data: its things and their drawings, its looks, its words, and how often it shows what."""
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
+from dalle_mini.errors import ConfigError
+from recipes.world.packs import unpack
+
 HERE = Path(__file__).parent
+SETS = ("noto", "flat", "3d", "twemoji")
+CHOICES = ("all", "popular")
 TRAITS = ("colors", "materials", "backgrounds", "styles")
+
+
+@dataclass(frozen=True)
+class WorldConfig:
+    """Which things there are, and in which art sets they are drawn."""
+
+    things: str = "all"  # or "popular": the 128 that people ask for most
+    sets: tuple[str, ...] = SETS
+
+    def __post_init__(self) -> None:
+        if self.things not in CHOICES:
+            raise ConfigError(f"things is {self.things!r}", hint=f"choose one of {', '.join(CHOICES)}")
+        if isinstance(self.sets, str) or not self.sets:
+            raise ConfigError(f"sets is {self.sets!r}", hint=f"give a list with some of {', '.join(SETS)}")
+        object.__setattr__(self, "sets", tuple(self.sets))
+        unknown = [name for name in self.sets if name not in SETS]
+        if unknown:
+            raise ConfigError(f"no art set is called {unknown[0]!r}", hint=f"choose some of {', '.join(SETS)}")
+        if len(set(self.sets)) < len(self.sets):
+            raise ConfigError(f"sets has a name twice: {', '.join(self.sets)}", hint="name each art set once")
+
+
+EVERYTHING = WorldConfig()
 
 
 @dataclass(frozen=True)
@@ -64,14 +91,35 @@ def read_table(name: str) -> dict[str, Any]:
     return tomllib.loads((HERE / name).read_text(encoding="utf-8"))
 
 
-def read_thing(name: str, table: Mapping[str, Any], words: Mapping[str, list[str]]) -> Thing:
-    """One entry of the table of things; without words it is called by its name."""
-    fields = {key: value for key, value in table.items() if key != "drawings"}
-    drawings = tuple(
+def read_things(config: WorldConfig, words: Mapping[str, list[str]]) -> dict[str, Thing]:
+    """The chosen things that have a drawing in the chosen sets."""
+    things = {}
+    for name, table in read_table("things.toml").items():
+        thing = read_thing(name, table, config.sets, words.get(name, [name]))
+        if thing.drawings and (thing.popular or config.things == "all"):
+            things[name] = thing
+    return things
+
+
+def read_thing(name: str, table: Mapping[str, Any], sets: Collection[str], words: Iterable[str]) -> Thing:
+    """One entry of the table of things, with its drawings in the sets."""
+    traits = {key: value for key, value in table.items() if key != "drawings"}
+    drawings = (
         Drawing(drawing, **{place: tuple(point) for place, point in places.items()})
         for drawing, places in table["drawings"].items()
+        if drawing.split("/")[0] in sets
     )
-    return Thing(name=name, drawings=drawings, words=tuple(words.get(name, [name])), **fields)
+    return Thing(name=name, drawings=tuple(drawings), words=tuple(words), **traits)
+
+
+def read_sprites(things: Iterable[Thing]) -> dict[str, Image.Image]:
+    """The things' drawings by name, cut to what is visible."""
+    sprites = {}
+    names = [drawing.name.split("/") for thing in things for drawing in thing.drawings]
+    for art in sorted({art for art, _ in names}):
+        pictures = unpack(HERE / "drawings" / f"{art}.zip", [name for of, name in names if of == art])
+        sprites |= {f"{art}/{name}": picture for name, picture in pictures.items()}
+    return sprites
 
 
 def merged(looks: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -79,28 +127,14 @@ def merged(looks: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str, dict
     return {name: {**looks.get(name, {}), **words.get(name, {})} for name in {**looks, **words}}
 
 
-def read_sprites(path: Path) -> dict[str, Image.Image]:
-    """The drawings by name, cut to what is visible."""
-    with np.load(path, allow_pickle=False) as archive:
-        pictures = {
-            str(name): Image.fromarray(pixels) for name, pixels in zip(archive["names"], archive["pixels"], strict=True)
-        }
-    return {name: picture.crop(picture.getbbox()) for name, picture in pictures.items()}
-
-
 @cache
-def load_world() -> World:
-    """Read the world that lies beside this file."""
+def load_world(config: WorldConfig = EVERYTHING) -> World:
+    """Read the part of the world beside this file that `config` chooses."""
     table, looks, words = (read_table(f"{name}.toml") for name in ("world", "looks", "words"))
-    sprites = read_sprites(HERE / "sprites.npz")
-    things = {name: read_thing(name, entry, words["things"]) for name, entry in read_table("things.toml").items()}
-    drawn = {
-        name: replace(thing, drawings=tuple(d for d in thing.drawings if d.name in sprites))
-        for name, thing in things.items()
-    }
+    things = read_things(config, words["things"])
     return World(
-        things={name: thing for name, thing in drawn.items() if thing.drawings},
-        sprites=sprites,
+        things=things,
+        sprites=read_sprites(things.values()),
         plurals=words["plurals"],
         relations=table["relations"],
         mix=table["mix"],
