@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -35,13 +36,18 @@ def report(error: BaseException, *, command: str, verbose: bool) -> int:
 
 
 def _say(message: str, hint: str) -> None:
-    print(f"error: {message}\nhint: {hint}", file=sys.stderr)
+    print(_harmless(f"error: {message}\nhint: {hint}"), file=sys.stderr)
+
+
+def _harmless(text: object) -> str:
+    """The text with control characters spelled out: names of files may hold what a terminal would obey."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda found: repr(found[0])[1:-1], str(text))
 
 
 def put_out(*lines: object) -> None:
     """Print lines to the standard output at once, while a failure can still be told."""
     try:
-        print(*lines, sep="\n", flush=True)
+        print(*map(_harmless, lines), sep="\n", flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:

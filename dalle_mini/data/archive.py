@@ -22,9 +22,9 @@ _KEPT = (*PICTURE_SUFFIXES, ".txt", ".json")
 
 def read_archives(paths: Sequence[Path]) -> Iterator[Item]:
     """The pictures of archives, one behind the other; DataError if one is damaged or there are none."""
-    total, passed, found = sum(path.stat().st_size for path in paths), 0, False
+    total, passed, found = sum(map(_size, paths)), 0, False
     for path in paths:
-        with path.open("rb") as file, _damage(path):
+        with _damage(path), path.open("rb") as file:
             for key, members in _groups(file):
                 suffix = next((suffix for suffix in PICTURE_SUFFIXES if suffix in members), None)
                 if suffix is None:
@@ -33,10 +33,15 @@ def read_archives(paths: Sequence[Path]) -> Iterator[Item]:
                 name = printable(f"{path.name}/{key}{suffix}")
                 share = min(1.0, (passed + file.tell()) / total)
                 yield _item(name, share, members[suffix], read_fields(members.get(".txt"), members.get(".json")))
-        passed += path.stat().st_size
+        passed += _size(path)
     if not found:
         suffixes = ", ".join(PICTURE_SUFFIXES)
         raise DataError(f"no pictures in {paths[0]}", hint=f"names of pictures in there end in {suffixes}")
+
+
+def _size(path: Path) -> int:
+    with _damage(path):
+        return path.stat().st_size
 
 
 def _groups(file) -> Iterator[tuple[str, dict[str, bytes]]]:

@@ -1,7 +1,7 @@
 """A folder of pictures, with those of its sub-folders; captions lie beside them.
 
-`cat.jpg` has its caption in `cat.txt`, or in `cat.json` with its licence and its source. Links to
-folders are not followed.
+`cat.jpg` has its caption in `cat.txt`, or in `cat.json` with its licence and its source; `CAT.JPG` may have it in
+`CAT.TXT`. Links to folders are not followed.
 """
 
 import os
@@ -49,7 +49,12 @@ def _walk(folder: Path | str) -> Iterator[str]:
 
 
 def _read_fields(path: Path) -> Fields:
-    return read_fields(read_beside(path.with_suffix(".txt")), read_beside(path.with_suffix(".json")))
+    return read_fields(*(_read_either(path, suffix) for suffix in (".txt", ".json")))
+
+
+def _read_either(path: Path, suffix: str) -> bytes | None:
+    found = read_beside(path.with_suffix(suffix))
+    return read_beside(path.with_suffix(suffix.upper())) if found is None else found
 
 
 def _reader(path: Path):

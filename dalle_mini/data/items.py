@@ -1,5 +1,6 @@
 """What a source of captioned pictures gives: items, read only when somebody asks for their contents."""
 
+import contextlib
 import json
 import os
 import stat
@@ -93,7 +94,9 @@ def read_file(path: Path, most: int = MOST_BYTES) -> bytes:
 
 def read_beside(path: Path) -> bytes | None:
     """The bytes of a file that may be there, and no more than a caption needs."""
-    return read_file(path, _MOST_TEXT) if path.exists() else None
+    with contextlib.suppress(OSError):  # a name with this ending may be too long for a file
+        return read_file(path, _MOST_TEXT) if path.exists() else None
+    return None
 
 
 def printable(text: str) -> str:

@@ -5,6 +5,7 @@ Every epoch is in an order of its own, and a batch may reach over the end of one
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 
 import grain
 import numpy as np
@@ -40,7 +41,8 @@ class Loader:
             raise ConfigError(f"process={process!r} is not one of {processes} processes")
         shuffled = grain.MapDataset.source(record_set).seed(seed).shuffle().repeat()
         local = batch_size // processes
-        self._batches = shuffled.batch(local, batch_fn=_stack)[process::processes]
+        # Nothing remains of what repeats without end; but for this, the length is rounded to a float, and overflows.
+        self._batches = shuffled.batch(local, drop_remainder=True, batch_fn=_stack)[process::processes]
 
     def at(self, step: int) -> Batch:
         """The batch of one step."""
@@ -53,11 +55,17 @@ class Loader:
         return _read_ahead(self._batches[first_step:])
 
 
-def join_batches(batches: Sequence[Batch]) -> Batch:
-    """One batch of the rows of several, of the same kind, one behind the other."""
+def mix_batches(batches: Sequence[Batch]) -> Batch:
+    """One batch of the rows of several, of the same kind, each spread evenly over it.
+
+    Mixed before or after they are divided among processes, the rows come in the same order.
+    """
     ids, captions = ([entry for batch in batches for entry in getattr(batch, name)] for name in ("ids", "captions"))
-    names = batches[0].arrays
-    return Batch(ids, captions, {name: np.concatenate([batch.arrays[name] for batch in batches]) for name in names})
+    # Exact fractions: two rows at the same place keep the order of their sets, whatever their number.
+    places = [Fraction(2 * row + 1, len(batch.ids)) for batch in batches for row in range(len(batch.ids))]
+    order = sorted(range(len(ids)), key=places.__getitem__)
+    joined = {name: np.concatenate([batch.arrays[name] for batch in batches])[order] for name in batches[0].arrays}
+    return Batch([ids[row] for row in order], [captions[row] for row in order], joined)
 
 
 def read_in_order(record_set: RecordSet, first: int, last: int, batch_size: int) -> Iterator[Batch]:

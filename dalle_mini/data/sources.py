@@ -16,8 +16,11 @@ _USUAL = Columns()
 def open_source(path: str | Path, columns: Columns = _USUAL) -> Source:
     """The source at `path`: a folder of pictures or of tar files, a tar file, or a table; DataError if it is none."""
     path = Path(path)
-    name = path.resolve().name
-    if path.is_dir():
+    try:
+        name, is_folder = path.resolve().name, path.is_dir()
+    except OSError as error:
+        raise DataError(f"can't read {path}: {error.strerror}", hint=f"give {_KINDS}") from error
+    if is_folder:
         archives = _archives_in(path)
         return Source(name, (lambda: read_archives(archives)) if archives else (lambda: read_folder(path)))
     if not path.is_file():
@@ -33,7 +36,8 @@ def open_source(path: str | Path, columns: Columns = _USUAL) -> Source:
 def _archives_in(folder: Path) -> Sequence[Path]:
     """The tar files of a folder, in their order; DataError if it has pictures beside them."""
     try:
-        names = sorted(path.name for path in folder.iterdir() if path.name.lower().endswith(TAR_SUFFIXES))
+        found = [path.name for path in folder.iterdir() if path.name.lower().endswith(TAR_SUFFIXES)]
+        names = sorted(name for name in found if not (folder / name).is_dir())
         pictures = names and [path.name for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES]
     except OSError as error:
         raise DataError(f"can't read {folder}: {error.strerror}", hint="check its permissions") from error

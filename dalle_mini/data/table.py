@@ -7,7 +7,9 @@ hold the pictures themselves.
 import csv
 import dataclasses
 import io
+import itertools
 import json
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -43,18 +45,19 @@ class Columns:
 
 def read_table(path: Path, columns: Columns) -> Iterator[Item]:
     """The pictures of a table; DataError if it is damaged or lacks a column."""
+    table = printable(path.name)
     picture, caption, any_row = "", None, False
     for number, share, row in READERS[path.suffix.lower()](path):
         if not any_row:
             picture, caption = _find_columns(path, list(row), columns)
             any_row = True
         cell = row.get(picture)
-        name = printable(cell) if isinstance(cell, str) else f"{path.name}:{number}"
+        name = printable(cell) if isinstance(cell, str) else f"{table}:{number}"
         if name.startswith(("http://", "https://")):
             message = f"{path}: row {number} names an address, {name[:60]!r}"
             raise DataError(message, hint="fetch the pictures first; a row names a file that is here")
         fields = pick_fields(row, (caption,) if caption else ())
-        yield Item(f"{path.name}:{number}", name, share, lambda fields=fields: fields, _reader(path.parent, cell))
+        yield Item(f"{table}:{number}", name, share, lambda fields=fields: fields, _reader(path.parent, cell))
     if not any_row:
         raise DataError(f"{path} has no rows", hint="it needs a row for every picture")
 
@@ -96,7 +99,10 @@ def _read_csv(path: Path) -> Rows:
     with _open(path) as file:
         # Bytes that are no text stay as they are until the rules for captions meet them.
         text = io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
-        rows = csv.DictReader(text, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+        header = text.readline(_LONGEST_LINE)
+        if any(unicodedata.category(char) == "Cs" for char in header):
+            raise DataError(f"{path} is not UTF-8 text", hint="save it as UTF-8")
+        rows = csv.DictReader(itertools.chain([header], text), delimiter=_find_delimiter(path, header), strict=True)
         try:
             for row in rows:
                 yield rows.reader.line_num, _share(file, path), {name: row[name] for name in row if name is not None}
@@ -104,11 +110,18 @@ def _read_csv(path: Path) -> Rows:
             raise _broken(path, rows.reader.line_num, str(error)) from error
 
 
+def _find_delimiter(path: Path, header: str) -> str:
+    """What divides the columns: spreadsheets write semicolons and tabs into CSV as well."""
+    return "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
+
+
 def _read_json_lines(path: Path) -> Rows:
     with _open(path) as file:
         number = 0
         while line := file.readline(_LONGEST_LINE):
             number += 1
+            if len(line) == _LONGEST_LINE:
+                raise _broken(path, number, f"longer than {_LONGEST_LINE >> 20} MiB")
             if not line.strip():
                 continue
             try:

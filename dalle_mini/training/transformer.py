@@ -20,7 +20,7 @@ from dalle_mini.checkpoints.layout import stack_layers, unstack_layers
 from dalle_mini.checkpoints.staging import write_whole
 from dalle_mini.checkpoints.store import load_transformer, load_vqgan, save_transformer
 from dalle_mini.config import GenerationConfig, TransformerConfig
-from dalle_mini.data.loader import Batch, Loader, join_batches
+from dalle_mini.data.loader import Batch, Loader, mix_batches
 from dalle_mini.errors import ConfigError
 from dalle_mini.grid import compose_grid, save_png
 from dalle_mini.models import transformer
@@ -183,7 +183,7 @@ class TransformerTask:
             for record_set, count in zip(self._sets, rows, strict=True)
         ]
         parts = zip(*(loader.iterate(first_step) for loader in loaders), strict=True)
-        for step, batch in enumerate(map(join_batches, parts), start=first_step):
+        for step, batch in enumerate(map(mix_batches, parts), start=first_step):
             blank = np.random.default_rng((self.loop.seed, step)).random(self._optimizer.batch_size)
             mine = np.split(blank < self._learning.blank_captions, share["processes"])[share["process"]]
             text = np.where(mine[:, None], self._empty, batch.arrays["text"])

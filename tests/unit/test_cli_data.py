@@ -50,6 +50,13 @@ def test_build_and_inspect_say_what_there_is(here: Path, capsys: pytest.CaptureF
         assert sheet.width > 1000
 
 
+def test_names_are_shown_without_what_a_terminal_obeys(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "in" / "b.png").rename(here / "in" / "\x1b[31mred.png")
+    (here / "in" / "b.txt").rename(here / "in" / "\x1b[31mred.txt")
+    assert "\n  \\x1b[31mred.png: none of" in run(BUILD, capsys)[1]
+    assert run("data inspect no\x1bwhere", capsys)[2].startswith("error: no\\x1bwhere holds")
+
+
 def test_inspect_prints_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(BUILD, capsys)
     _, shown, _ = run("data inspect out --json", capsys)

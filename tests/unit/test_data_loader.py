@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sets import write_pictures, write_tokens
 
-from dalle_mini.data.loader import Batch, Loader
+from dalle_mini.data.loader import Batch, Loader, mix_batches
 from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import ConfigError, DataError
 
@@ -57,17 +57,38 @@ def test_every_epoch_has_each_record_once_in_another_order(tokens: RecordSet) ->
     assert len({tuple(ids) for ids in epochs}) == 3
 
 
+def test_batches_may_have_one_row_or_more_than_the_set(tokens: RecordSet) -> None:
+    assert len(Loader(tokens, batch_size=1, seed=3).at(5).ids) == 1
+    assert Counter(Loader(tokens, batch_size=3 * COUNT, seed=3).at(0).ids) == Counter(
+        3 * [f"t{n}" for n in range(COUNT)]
+    )
+
+
 def test_seeds_give_other_orders(tokens: RecordSet) -> None:
     orders = {tuple(Loader(tokens, batch_size=COUNT, seed=seed).at(0).ids) for seed in range(5)}
     assert len(orders) == 5
 
 
-@pytest.mark.parametrize("processes", [1, 2, 3])
+@pytest.mark.parametrize("processes", [1, 2, 3, 6])
 def test_processes_share_the_batch_of_a_step(tokens: RecordSet, processes: int) -> None:
     whole = Loader(tokens, batch_size=6, seed=3)
     shares = [Loader(tokens, batch_size=6, seed=3, process=n, processes=processes) for n in range(processes)]
     for step in (0, 1, 7):
         assert sum((share.at(step).ids for share in shares), []) == whole.at(step).ids
+
+
+@pytest.mark.parametrize("processes", [2, 3, 6])
+def test_a_mixed_batch_is_the_same_however_many_processes_share_it(tokens: RecordSet, processes: int) -> None:
+    def mixed(**share: int) -> Batch:
+        return mix_batches([Loader(tokens, batch_size=rows, seed=rows, **share).at(3) for rows in (18, 6, 12)])
+
+    whole = mixed()
+    shares = [mixed(process=process, processes=processes) for process in range(processes)]
+    assert sum((share.ids for share in shares), []) == whole.ids
+    assert sum((share.captions for share in shares), []) == whole.captions
+    for name, array in whole.arrays.items():
+        assert np.array_equal(np.concatenate([share.arrays[name] for share in shares]), array)
+    assert whole.arrays["image"][:, 0].tolist() == [int(id.removeprefix("t")) for id in whole.ids]
 
 
 @pytest.mark.parametrize(

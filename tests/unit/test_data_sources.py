@@ -61,6 +61,13 @@ def test_links_in_circles_and_odd_files_do_no_harm(tmp_path: Path) -> None:
             item.picture()
 
 
+def test_captions_are_found_under_odd_names(tmp_path: Path) -> None:
+    for name in ("IMG_1", "a\nb", "long" * 62 + "abc"):  # the last leaves no room for ".json"
+        put(tmp_path / f"{name}.PNG")
+        put(tmp_path / f"{name}.TXT", "a cat")
+    assert [item.fields().caption for item in read(tmp_path)] == ["a cat"] * 3
+
+
 def test_names_that_are_no_text_are_read(tmp_path: Path) -> None:
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png")).write_bytes(PNG)
     (item,) = read(tmp_path)
@@ -86,6 +93,19 @@ def test_tables_name_pictures_beside_them(tmp_path: Path, name: str, content: st
     assert first.name == "pics/a.png" and second.fields().caption == ""
     with pytest.raises(Drop, match="unreadable file"):
         second.picture()
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_columns_of_spreadsheets_are_told_apart(tmp_path: Path, mark: str) -> None:
+    rows = (("image", "caption"), ("a.png", "a cat, two dogs"), ("b.png", "one, two, three, four"))
+    items = read(put(tmp_path / "t.csv", "\r\n".join(map(mark.join, rows))))
+    assert captions(items) == {"t.csv:2": "a cat, two dogs", "t.csv:3": "one, two, three, four"}
+
+
+def test_tables_may_be_called_what_is_no_text(tmp_path: Path) -> None:
+    table = put(Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.csv")), "image,caption\na.png,cat\n")
+    (item,) = read(table)
+    assert item.id.encode() == b"?.csv:2"
 
 
 def test_columns_may_be_named(tmp_path: Path) -> None:
@@ -120,7 +140,8 @@ def test_parquet_without_its_package_says_how_to_get_it(tmp_path: Path, monkeypa
     [
         ("t.csv", "imge,caption\na.png,cat\n", "no column picture or image", "did you mean 'imge'"),
         ("t.csv", "image,captoin\na.png,cat\n", "no column caption or text", "did you mean 'captoin'"),
-        ("t.csv", "image;caption\na.png;cat\n", "no column", "image;caption"),
+        ("t.csv", "image;captoin\na.png;cat\n", "no column caption or text", "did you mean 'captoin'"),
+        ("t.csv", "image,caption\n".encode("utf-16"), "is not UTF-8 text", "UTF-8"),
         ("t.csv", "image,caption\n", "no rows", ""),
         ("t.csv", "", "no rows", ""),
         ("t.csv", 'image,caption\na.png,"cat\n', "line 2: unexpected end of data", ""),
@@ -129,9 +150,10 @@ def test_parquet_without_its_package_says_how_to_get_it(tmp_path: Path, monkeypa
         ("t.jsonl", '{"image": "a.png", "caption": "cat"}\n{"image"', "line 2: not JSON", ""),
         ("t.jsonl", "[1]\n", "line 1: list, not an object", ""),
         ("t.jsonl", "[" * 100_000, "line 1: not JSON", ""),
+        ("t.jsonl", "\n" + " " * 2**24, "line 2: longer than 16 MiB", ""),
     ],
 )
-def test_broken_tables_are_named(tmp_path: Path, name: str, content: str, message: str, hint: str) -> None:
+def test_broken_tables_are_named(tmp_path: Path, name: str, content: str | bytes, message: str, hint: str) -> None:
     with pytest.raises(DataError, match=message) as caught:
         read(put(tmp_path / name, content))
     assert hint in caught.value.hint and name in str(caught.value)
@@ -197,6 +219,14 @@ def test_a_folder_of_archives_is_read_in_order(tmp_path: Path) -> None:
         open_source(tmp_path)
 
 
+def test_folders_and_broken_links_that_are_called_like_archives(tmp_path: Path) -> None:
+    put(tmp_path / "a.tar" / "1.png")
+    assert [item.id for item in read(tmp_path)] == ["a.tar/1.png"]
+    (tmp_path / "b.tar").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="b.tar is cut short or no tar file"):
+        read(tmp_path)
+
+
 def test_links_in_archives_are_not_followed(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar", "w") as archive:
         for name, kind in (("1.png", tarfile.SYMTYPE), ("2.png", tarfile.LNKTYPE), ("3.png", tarfile.CHRTYPE)):
@@ -223,6 +253,7 @@ def test_paths_that_are_no_source_are_refused(tmp_path: Path) -> None:
         (tmp_path / "nowhere", "does not exist"),
         (put(tmp_path / "a.docx"), "no source of pictures"),
         (Path("/dev/null"), "is not a file"),
+        (tmp_path / ("x" * 300), "File name too long"),
     ):
         with pytest.raises(DataError, match=message) as caught:
             open_source(path)

@@ -15,9 +15,11 @@ from trainings import finish, make_training, read_metrics_file, saved_steps, sta
 
 from dalle_mini.checkpoints.store import load_transformer, load_vqgan
 from dalle_mini.config import PRESETS
+from dalle_mini.data.loader import Batch
 from dalle_mini.errors import ConfigError
 from dalle_mini.models import transformer
 from dalle_mini.training import loop
+from dalle_mini.training import transformer as training
 from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer
 from dalle_mini.training.runfile import read_run_file
 from dalle_mini.training.sharding import AXES, MeshConfig, build_mesh, check_batch, shard_state
@@ -109,6 +111,28 @@ def test_eight_devices_lose_what_one_does(run_file: Path, alone: list[float], tm
     with launch(run_file, tmp_path, *mesh, devices=8) as process:
         finish(process)
     assert np.allclose(losses(tmp_path), alone, rtol=2e-4)
+
+
+def test_blank_captions_and_rehearsed_rows_do_not_depend_on_the_number_of_processes(
+    run_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rehearsing = [
+        f'data.rehearsal="{run_file.parent}/tokens"',
+        "data.rehearsal_share=0.25",
+        "learning.blank_captions=0.5",
+    ]
+    task = TransformerTask(read_run_file(run_file, rehearsing))
+
+    def share(process: int, processes: int) -> Batch:
+        monkeypatch.setattr(training, "row_share", lambda mesh: {"process": process, "processes": processes})
+        return next(task.batches(3))
+
+    whole, shares = share(0, 1), [share(process, 4) for process in range(4)]
+    assert sum((one.ids for one in shares), []) == whole.ids
+    for name, array in whole.arrays.items():
+        assert np.array_equal(np.concatenate([one.arrays[name] for one in shares]), array)
+    words = whole.arrays["mask"].sum(axis=1)
+    assert 0 < np.mean(words == words.min()) < 1
 
 
 def free_port() -> int:

@@ -1,0 +1,51 @@
+"""How to draw: settings and seeds."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from dalle_mini.config.checks import check_names, check_types, require
+from dalle_mini.errors import ConfigError
+
+MAX_IMAGES = 64
+MAX_SEED = 2**32 - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class GenerationConfig:
+    """How to draw; the defaults are the original's (its notebook guides by 10 and keeps the best 50 tokens).
+
+    `top_k=0` and `top_p=1.0` switch a filter off; `guidance_scale=1.0` draws without guidance, at half the work.
+    """
+
+    images: int = 9
+    guidance_scale: float = 10.0
+    temperature: float = 1.0
+    top_k: int = 50
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("guidance_scale", "temperature", "top_p"):
+            value = getattr(self, name)
+            if isinstance(value, int) and not isinstance(value, bool):
+                object.__setattr__(self, name, float(value))
+        check_types(self, "setting")
+        require(1 <= self.images <= MAX_IMAGES, "images", self.images, f"must be from 1 to {MAX_IMAGES}")
+        require(0 <= self.guidance_scale <= 100, "guidance_scale", self.guidance_scale, "must be from 0 to 100")
+        require(0.01 <= self.temperature <= 100, "temperature", self.temperature, "must be from 0.01 to 100")
+        require(0 <= self.top_k <= 2**31 - 1, "top_k", self.top_k, "must be 0 (off) or more")
+        require(0 < self.top_p <= 1, "top_p", self.top_p, "must be above 0 and at most 1 (off)")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "GenerationConfig":
+        return cls(**check_names(cls, values, "setting"))
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def check_seed(seed: Any) -> int:
+    """`seed` as an int, or a ConfigError that says what a seed may be."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
+        raise ConfigError(f"seed={seed!r} is not a seed", hint=f"a seed is a whole number from 0 to {MAX_SEED}")
+    return seed
