@@ -4,7 +4,7 @@ Every epoch is in an order of its own, and a batch may reach over the end of one
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import grain
 import numpy as np
@@ -20,11 +20,12 @@ _BATCHES_AHEAD = 8
 @dataclasses.dataclass(frozen=True)
 class Batch:
     """One process's share of a step. Of tokens, `arrays` has text int32[batch, text] and image int32[batch, image];
-    of pictures, pixels uint8[batch, height, width, 3]."""
+    of pictures, pixels uint8[batch, height, width, 3], and `labels` says by field what each shows."""
 
     ids: list[str]
     captions: list[str]
     arrays: dict[str, np.ndarray]
+    labels: list[Mapping[str, str]] = dataclasses.field(default_factory=list)
 
 
 class Loader:
@@ -55,9 +56,12 @@ class Loader:
 
 def join_batches(batches: Sequence[Batch]) -> Batch:
     """One batch of the rows of several, of the same kind, one behind the other."""
-    ids, captions = ([entry for batch in batches for entry in getattr(batch, name)] for name in ("ids", "captions"))
+    joined = {
+        name: [entry for batch in batches for entry in getattr(batch, name)] for name in ("ids", "captions", "labels")
+    }
     names = batches[0].arrays
-    return Batch(ids, captions, {name: np.concatenate([batch.arrays[name] for batch in batches]) for name in names})
+    arrays = {name: np.concatenate([batch.arrays[name] for batch in batches]) for name in names}
+    return Batch(**joined, arrays=arrays)
 
 
 def read_in_order(record_set: RecordSet, first: int, last: int, batch_size: int) -> Iterator[Batch]:
@@ -73,4 +77,5 @@ def _read_ahead(batches: grain.MapDataset) -> Iterator[Batch]:
 def _stack(records: Sequence[Record]) -> Batch:
     names = ("pixels",) if isinstance(records[0], Picture) else ("text", "image")
     arrays = {name: np.stack([getattr(record, name) for record in records]) for name in names}
-    return Batch([record.id for record in records], [record.caption for record in records], arrays)
+    labels = [record.labels for record in records if isinstance(record, Picture)]
+    return Batch([record.id for record in records], [record.caption for record in records], arrays, labels)
