@@ -78,11 +78,8 @@ class JudgeConfig:
         return next((field.classes for field in self.fields if field.name == name), ())
 
     def in_order(self, labels: Mapping[str, str]) -> dict[str, str]:
-        """`labels` with the two things of a symmetric relation in the order of the alphabet."""
-        ordered = dict(labels)
-        if labels.get("relation") in self.symmetric and {"thing", "second"} <= labels.keys():
-            ordered["thing"], ordered["second"] = sorted((labels["thing"], labels["second"]))
-        return ordered
+        """`labels` as this judge gives them."""
+        return order_things(labels, self.symmetric)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "JudgeConfig":
@@ -104,6 +101,14 @@ class JudgeConfig:
             "symmetric": list(self.symmetric),
             "fields": {field.name: list(field.classes) for field in self.fields},
         }
+
+
+def order_things(labels: Mapping[str, str], symmetric: Sequence[str]) -> dict[str, str]:
+    """`labels` with the two things of a relation in `symmetric` in the order of the alphabet."""
+    ordered = dict(labels)
+    if labels.get("relation") in symmetric and {"thing", "second"} <= labels.keys():
+        ordered["thing"], ordered["second"] = sorted((labels["thing"], labels["second"]))
+    return ordered
 
 
 def _is_size(value: Any, most: int) -> bool:

@@ -23,7 +23,7 @@ from dalle_mini.data.shards import RecordSet
 from dalle_mini.data.sheet import contact_sheet
 from dalle_mini.errors import ConfigError, DataError
 from dalle_mini.grid import save_png
-from dalle_mini.judge_config import FIELDS, Field, JudgeConfig, JudgeNetwork
+from dalle_mini.judge_config import FIELDS, Field, JudgeConfig, JudgeNetwork, order_things
 from dalle_mini.judging import LANES, Judge, Labels, score
 from dalle_mini.models import judge
 from dalle_mini.training.distortion import DistortionConfig, distort
@@ -90,7 +90,8 @@ class JudgeTask:
             raise DataError(
                 f"pictures of {resolution} pixels a side do not divide by 8", hint="build them at 64 or 128"
             )
-        fields = find_fields(map(read_labels, self._pictures.fields()))
+        labels = map(read_labels, self._pictures.fields())
+        fields = find_fields(order_things(each, data.symmetric) for each in labels)
         self.config = JudgeConfig(resolution, fields, self.sections["model"], data.symmetric)
 
     def init(self) -> TrainState:
