@@ -57,7 +57,7 @@ NOTHING = DistortionConfig(0.0, 0.0, False, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """32 pictures of one or two squares, labelled with how many there are and, but for every fourth, with their color."""
+    """32 pictures of one or two squares, labelled with how many there are and, mostly, with their color."""
     place = tmp_path_factory.mktemp("judge")
     pixels = np.random.default_rng(0).integers(100, 156, size=(32, 16, 16, 3), dtype=np.uint8)
     labels = []
