@@ -162,7 +162,7 @@ def _run_model(options: Options) -> int:
         bar.label = f"judging {source.name}"
         bar.show(0)
         judged = evaluate(source, judge, prompts, seed=options.seed, ranker=ranker, on_progress=bar.count)
-    setting = Setting(source.name, options.images, options.seed, digests, found.skipped)
+    setting = Setting(source.name, options.images, options.seed, digests, found.skipped, source.settings)
     values = describe(setting, judge, judged)
     write_report(Path(options.out), values, judged)
     put_out(write_table(values).rstrip("\n"))

@@ -4,7 +4,8 @@ import dataclasses
 import functools
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import jax
 import numpy as np
@@ -31,6 +32,10 @@ class Drawn:
     def name(self) -> str:
         return self.model.name
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.model.settings(images=self.images).to_dict()
+
     def draw(self, index: int, prompt: str, seed: int) -> tuple[Image.Image, ...]:
         return self.model.generate(prompt, seed=seed, images=self.images).images
 
@@ -42,6 +47,7 @@ class RandomTokens:
     params: Params
     config: VQGANConfig
     name: str = "random tokens"
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def draw(self, index: int, prompt: str, seed: int) -> list[Image.Image]:
         size = (self.config.image_length,)
@@ -56,6 +62,7 @@ class NearestScene:
     pictures: RecordSet
     index: "CaptionIndex"
     name: str = "nearest scene"
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, pictures: RecordSet) -> "NearestScene":
@@ -73,6 +80,7 @@ class Reconstruction:
     config: VQGANConfig
     pictures: RecordSet
     name: str = "reconstruction"
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def draw(self, index: int, prompt: str, seed: int) -> list[Image.Image]:
         picture = _picture(self.pictures, index)

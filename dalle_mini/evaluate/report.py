@@ -20,13 +20,15 @@ _MADE_BY = "dalle-mini evaluate"
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """How an evaluation was made: `model` is who drew, `images` how many for a prompt, `digests` name the files."""
+    """How an evaluation was made: `model` is who drew, `images` how many for a prompt, `digests` name the files,
+    `skipped` is what the judge could not say of prompts, and `settings` are a model's."""
 
     model: str
     images: int
     seed: int
     digests: Mapping[str, str]
     skipped: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def check_folder(directory: Path) -> None:

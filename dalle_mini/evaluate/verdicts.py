@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -25,10 +25,14 @@ MEASURES: dict[str, tuple[str, ...]] = {
 
 
 class PictureSource(Protocol):
-    """Who draws: `name` is for the report; `draw` gives the pictures of a prompt, the first of them from `seed`."""
+    """Who draws: `name` and `settings` are for the report; `draw` gives a prompt's pictures, the first of them from
+    `seed`."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
 
     def draw(self, index: int, prompt: str, seed: int) -> Sequence[Image.Image]: ...
 

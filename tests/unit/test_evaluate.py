@@ -61,6 +61,7 @@ class Painter:
 
     colors: list[list[str]]
     name: str = "painter"
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def draw(self, index: int, prompt: str, seed: int) -> list[Image.Image]:
         return [Image.new("RGB", (8, 8), color) for color in self.colors[index]]
