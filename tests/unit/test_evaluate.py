@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from doubles import IMAGE_SIZE, make_tiny_judge, make_tiny_model
@@ -176,12 +177,12 @@ def test_the_sheet_is_green_where_right_and_red_where_wrong() -> None:
     wrong = Verdict(picture, {"thing": "dog"}, {"thing_top1": False})
     prompt = LabelledPrompt("a cat", {"thing": "cat"})
 
-    def colors(verdict: Verdict) -> set[str]:
-        pixels = np.asarray(compose_sheet([(prompt, verdict)])).reshape(-1, 3)
-        return {f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in np.unique(pixels, axis=0)}
+    def lead_of_green(verdict: Verdict) -> np.ndarray:
+        pixels = np.asarray(compose_sheet([(prompt, verdict)])).astype(int)
+        return pixels[..., 1] - pixels[..., 0]
 
-    assert "#1a7f37" in colors(right) and "#b42318" not in colors(right)
-    assert "#b42318" in colors(wrong) and "#1a7f37" not in colors(wrong)
+    assert lead_of_green(right).max() > 40 and lead_of_green(right).min() > -20
+    assert lead_of_green(wrong).min() < -40 and lead_of_green(wrong).max() < 20
     assert compose_sheet([(prompt, right)] * (MOST + 1)).size == compose_sheet([(prompt, right)] * MOST).size
 
 
@@ -281,7 +282,7 @@ def test_baselines_are_what_they_are_called(labelled: Path) -> None:
 
     config, params = load_vqgan(labelled / "model" / "vqgan")
     (redrawn,) = Reconstruction(params, config, records).draw(1, "", 0)
-    tokens = vqgan.encode(params, config, real[1][None].astype(np.float32) / 255)[0]
+    tokens = vqgan.encode(params, config, jnp.asarray(real[1][None], jnp.float32) / 255)[0]
     assert np.array_equal(redrawn, decode_pixels(params, config, tokens))
 
     random = RandomTokens(params, config)
