@@ -30,8 +30,10 @@ def write_pictures(
     labels: Sequence[Mapping[str, str]] = (),
 ) -> RecordSet:
     """A picture set of uint8[n, side, side, 3]; its ids are p0, p1 and so on."""
-    rows = zip(pixels, captions, labels or [{}] * len(captions), strict=True)
-    records = [picture_record(Image.fromarray(array), f"p{index}", *rest) for index, (array, *rest) in enumerate(rows)]
+    rows = enumerate(zip(pixels, captions, labels or [{}] * len(captions), strict=True))
+    records = [
+        picture_record(Image.fromarray(array), f"p{index}", caption, known) for index, (array, caption, known) in rows
+    ]
     plan = Manifest("pictures", resolution=pixels.shape[1])
     return _write(RecordWriter(directory, plan), records, per_shard)
 
