@@ -139,7 +139,6 @@ def _shown(batches: Any, bar: Progress, count: int) -> Any:
 def _run_model(options: Options) -> int:
     release = resolve(options.model)
     folder = _find_judge(options, release)
-    from dalle_mini.checkpoints.digests import model_digest
     from dalle_mini.evaluate.report import Setting, describe, write_report, write_table
     from dalle_mini.evaluate.verdicts import evaluate
     from dalle_mini.judging import Judge
@@ -152,16 +151,10 @@ def _run_model(options: Options) -> int:
         found = _gather(options, release, judge)
         prompts = found.prompts[: options.limit]
         source, ranker = _find_source(options, release), _find_ranker(options)
-        digests = {"judge": model_digest(folder), "vqgan": model_digest(release.vqgan)}
-        if options.baseline is None:
-            digests["model"] = model_digest(release.transformer)
-        if options.clip:
-            digests["clip"] = model_digest(options.clip)
-        if options.prompts:
-            digests["prompts"] = hashlib.sha256(Path(options.prompts).read_bytes()).hexdigest()
         bar.label = f"judging {source.name}"
         bar.show(0)
         judged = evaluate(source, judge, prompts, seed=options.seed, ranker=ranker, on_progress=bar.count)
+        digests = _digest_files(options, release, folder)
     setting = Setting(source.name, options.images, options.seed, digests, found.skipped, source.settings)
     values = describe(setting, judge, judged)
     write_report(Path(options.out), values, judged)
@@ -203,6 +196,21 @@ def _find_source(options: Options, release: "ResolvedRelease") -> "PictureSource
         case _:
             config, params = load_vqgan(release.vqgan)
             return pictures.Reconstruction(params, config, RecordSet.open(options.pictures, "pictures"))
+
+
+def _digest_files(options: Options, release: "ResolvedRelease", judge: Path) -> dict[str, str]:
+    """A digest of everything that a report depends on."""
+    from dalle_mini.checkpoints.digests import model_digest
+
+    folders = {"judge": judge, "vqgan": release.vqgan}
+    if options.baseline is None:
+        folders["model"] = release.transformer
+    if options.clip:
+        folders["clip"] = Path(options.clip)
+    digests = {name: model_digest(folder) for name, folder in folders.items()}
+    if options.prompts:
+        digests["prompts"] = hashlib.sha256(Path(options.prompts).read_bytes()).hexdigest()
+    return digests
 
 
 def _find_ranker(options: Options) -> "Ranker | None":

@@ -71,7 +71,7 @@ def write_report(directory: Path, values: Mapping[str, Any], judged: Sequence[Ju
         directory,
         values,
         write_table(values),
-        {SHEET: encode_png(compose_sheet([(each.prompt, each.best or each.first) for each in judged]))},
+        {SHEET: encode_png(compose_sheet([(each.prompt.text, each.best or each.first) for each in judged]))},
     )
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
-from dalle_mini.evaluate.prompts import LabelledPrompt
 from dalle_mini.evaluate.verdicts import Verdict
 
 COLUMNS, MOST = 8, 256
@@ -15,8 +14,8 @@ _PICTURE, _MARGIN, _LINE, _LETTERS, _PROMPT_LINES = 128, 6, 12, 22, 2
 _RIGHT, _WRONG, _PROMPT = "#1a7f37", "#b42318", "#1f2328"
 
 
-def compose_sheet(judged: Sequence[tuple[LabelledPrompt, Verdict]]) -> Image.Image:
-    """Pictures at 128 pixels; a field is green where it is right, else red with what was asked for in brackets."""
+def compose_sheet(judged: Sequence[tuple[str, Verdict]]) -> Image.Image:
+    """Pictures at 128 pixels with their prompts; a field is green where it is right, else red, with what was asked."""
     count = min(MOST, len(judged))
     shown = [judged[place * len(judged) // count] for place in range(count)]
     texts = [_lines(*pair) for pair in shown]
@@ -32,11 +31,9 @@ def compose_sheet(judged: Sequence[tuple[LabelledPrompt, Verdict]]) -> Image.Ima
     return sheet
 
 
-def _lines(prompt: LabelledPrompt, verdict: Verdict) -> list[tuple[str, str]]:
-    lines = [
-        (line, _PROMPT) for line in textwrap.wrap(prompt.text, _LETTERS, max_lines=_PROMPT_LINES, placeholder=" …")
-    ]
-    for field, wanted in prompt.labels.items():
+def _lines(prompt: str, verdict: Verdict) -> list[tuple[str, str]]:
+    lines = [(line, _PROMPT) for line in textwrap.wrap(prompt, _LETTERS, max_lines=_PROMPT_LINES, placeholder=" …")]
+    for field, wanted in verdict.wanted.items():
         found = verdict.named.get(field)
         if found is not None:
             text, color = (found, _RIGHT) if found == wanted else (f"{found} ({wanted})", _WRONG)

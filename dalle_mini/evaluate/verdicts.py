@@ -45,9 +45,10 @@ class Ranker(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """A picture, what it was taken for by field, and which measures it passed."""
+    """A picture, by field what was asked for and what it was taken for, and which measures it passed."""
 
     picture: Image.Image
+    wanted: Labels
     named: Labels
     right: Mapping[str, bool]
 
@@ -97,7 +98,7 @@ def evaluate(
             chosen.append(pictures[int(np.argmax(marks))])
         named = judge.name(chosen)
         verdicts = [
-            Verdict(picture, names, compare(prompt.labels, names, judge.config))
+            Verdict(picture, judge.config.in_order(prompt.labels), names, compare(prompt.labels, names, judge.config))
             for picture, names in zip(chosen, named, strict=True)
         ]
         judged.append(Judged(prompt, own_seed, *verdicts))

@@ -113,6 +113,11 @@ def test_shares_are_those_counted_by_hand() -> None:
         "attribute": (1, 1),
         "count": (0, 1),
     }
+    assert judged[2].first.wanted == {
+        "thing": "cat",
+        "second": "dog",
+        "relation": "next to",
+    }  # in no order of their own
     best = [each.best for each in judged if each.best]
     assert len(best) == 4 and shares(best)["thing_top1"] == (3, 3) and shares(best)["count"] == (1, 1)
     assert [each.seed for each in judged] == [5, 6, 7, 8]
@@ -177,17 +182,16 @@ def test_a_folder_of_others_is_left_alone(tmp_path: Path) -> None:
 
 def test_the_sheet_is_green_where_right_and_red_where_wrong() -> None:
     picture = Image.new("RGB", (8, 8), "white")
-    right = Verdict(picture, {"thing": "cat"}, {"thing_top1": True})
-    wrong = Verdict(picture, {"thing": "dog"}, {"thing_top1": False})
-    prompt = LabelledPrompt("a cat", {"thing": "cat"})
+    right = Verdict(picture, {"thing": "cat"}, {"thing": "cat"}, {"thing_top1": True})
+    wrong = Verdict(picture, {"thing": "cat"}, {"thing": "dog"}, {"thing_top1": False})
 
     def lead_of_green(verdict: Verdict) -> np.ndarray:
-        pixels = np.asarray(compose_sheet([(prompt, verdict)])).astype(int)
+        pixels = np.asarray(compose_sheet([("a cat", verdict)])).astype(int)
         return pixels[..., 1] - pixels[..., 0]
 
     assert lead_of_green(right).max() > 40 and lead_of_green(right).min() > -20
     assert lead_of_green(wrong).min() < -40 and lead_of_green(wrong).max() < 20
-    assert compose_sheet([(prompt, right)] * (MOST + 1)).size == compose_sheet([(prompt, right)] * MOST).size
+    assert compose_sheet([("a cat", right)] * (MOST + 1)).size == compose_sheet([("a cat", right)] * MOST).size
 
 
 def write_lines(path: Path, *lines: str) -> Path:

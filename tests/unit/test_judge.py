@@ -23,9 +23,18 @@ from dalle_mini.judging import LANES, Judge, score
 from dalle_mini.models import judge
 from dalle_mini.training import loop
 from dalle_mini.training.distortion import DistortionConfig, distort
-from dalle_mini.training.judge import JudgeTask, count_right, find_fields, label_loss, place_labels, shares_right
-from dalle_mini.training.runfile import read_run_file
+from dalle_mini.training.judge import (
+    TABLES,
+    JudgeTask,
+    count_right,
+    find_fields,
+    label_loss,
+    place_labels,
+    shares_right,
+)
+from dalle_mini.training.runfile import build_sections, read_run_file
 
+ROOT = Path(__file__).parents[2]
 RUN = """
 [data]
 pictures = "PLACE/seen"
@@ -198,6 +207,15 @@ def test_sets_that_teach_nothing_are_refused(labels, message) -> None:
 def test_mistakes_in_a_run_file_are_named(place: Path, override: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make_task(place, override)
+
+
+def test_the_recipe_can_be_read_and_stays_small() -> None:
+    path = ROOT / "recipes" / "nano" / "judge.toml"
+    assert "dalle-mini train judge recipes/nano/judge.toml --workdir" in path.read_text()
+    network = build_sections(read_run_file(path), **TABLES)["model"]
+    config = JudgeConfig(64, (Field("thing", tuple(map(str, range(300)))),), network)
+    params = jax.eval_shape(lambda: judge.init(jax.random.key(0), config))
+    assert 2 * sum(leaf.size for leaf in jax.tree.leaves(params)) < 10e6  # bytes, in float16
 
 
 def test_a_judge_is_saved_and_loaded(tmp_path: Path) -> None:
