@@ -9,9 +9,10 @@ import jax
 import numpy as np
 
 from dalle_mini.arrays import Params
-from dalle_mini.checkpoints.store import save_clip, save_transformer, save_vqgan
+from dalle_mini.checkpoints.store import save_clip, save_judge, save_transformer, save_vqgan
 from dalle_mini.config import CLIPConfig, CLIPTextConfig, CLIPVisionConfig, TransformerConfig, VQGANConfig
-from dalle_mini.models import clip, transformer, vqgan
+from dalle_mini.judge_config import Field, JudgeConfig, JudgeNetwork
+from dalle_mini.models import clip, judge, transformer, vqgan
 from dalle_mini.text import train_tokenizer
 
 CAPTIONS = [
@@ -83,6 +84,22 @@ def make_tiny_clip(directory: Path, *, seed: int = 0) -> Path:
     params = _random_params(partial(clip.init, config=config), np.random.default_rng(seed))
     save_clip(directory, config, params)
     return directory
+
+
+def make_tiny_judge(directory: Path, *, seed: int = 0, scores: dict[str, Any] | None = None) -> JudgeConfig:
+    """Write a judge of pictures of IMAGE_SIZE that guesses, the same one for the same `seed`; its config."""
+    answers = {
+        "thing": ("cat", "dog", "horse"),
+        "second": ("cat", "dog", "horse"),
+        "relation": ("next to", "riding"),
+        "attribute": ("of cheese", "red"),
+        "count": ("1", "2"),
+    }
+    fields = tuple(Field(name, classes) for name, classes in answers.items())
+    config = JudgeConfig(IMAGE_SIZE, fields, JudgeNetwork(4, (8, 8), (1, 1)), ("next to",))
+    params = _random_params(partial(judge.init, config=config), np.random.default_rng(seed))
+    save_judge(directory, config, params, {"fields": scores or {}})
+    return config
 
 
 def _random_params(init, rng: np.random.Generator) -> Params:

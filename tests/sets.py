@@ -1,6 +1,6 @@
 """Small record sets for tests, written by the product's own writer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +14,25 @@ PICTURE_PLAN = Manifest("pictures", resolution=8)
 TOKEN_PLAN = Manifest("tokens", text_length=4, image_length=9, vocab_size=320, codebook_size=64, vqgan="aaaa")
 
 
-def picture_record(image: Image.Image, id: str = "p0", caption: str = "a caption") -> bytes:
-    return pack_picture(id=id, caption=caption, picture=encode_png(image), licence="CC0-1.0", source="tests")
+def picture_record(
+    image: Image.Image, id: str = "p0", caption: str = "a caption", labels: Mapping[str, str] | None = None
+) -> bytes:
+    picture = encode_png(image)
+    return pack_picture(id=id, caption=caption, picture=picture, licence="CC0-1.0", source="tests", labels=labels)
 
 
-def write_pictures(directory: Path, pixels: np.ndarray, captions: Sequence[str], *, per_shard: int = 1000) -> RecordSet:
+def write_pictures(
+    directory: Path,
+    pixels: np.ndarray,
+    captions: Sequence[str],
+    *,
+    per_shard: int = 1000,
+    labels: Sequence[Mapping[str, str]] = (),
+) -> RecordSet:
     """A picture set of uint8[n, side, side, 3]; its ids are p0, p1 and so on."""
+    rows = enumerate(zip(pixels, captions, labels or [{}] * len(captions), strict=True))
     records = [
-        picture_record(Image.fromarray(array), f"p{index}", caption)
-        for index, (array, caption) in enumerate(zip(pixels, captions, strict=True))
+        picture_record(Image.fromarray(array), f"p{index}", caption, known) for index, (array, caption, known) in rows
     ]
     plan = Manifest("pictures", resolution=pixels.shape[1])
     return _write(RecordWriter(directory, plan), records, per_shard)

@@ -11,6 +11,7 @@ from dalle_mini.checkpoints.config_file import CONFIG, read_config
 from dalle_mini.checkpoints.folder import read_tree
 from dalle_mini.config import CLIPConfig, PerceptualConfig, TransformerConfig, VQGANConfig
 from dalle_mini.errors import CheckpointError, ConfigError
+from dalle_mini.judge_config import JudgeConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +45,11 @@ def _adopt_vqgan(tree: Params, config: VQGANConfig, source: object) -> Params:
 
 def _adopt_perceptual(tree: Params, config: PerceptualConfig, source: object) -> Params:
     layout.check_tree(tree, layout.perceptual_shapes(config), source)
+    return tree
+
+
+def _adopt_judge(tree: Params, config: JudgeConfig, source: object) -> Params:
+    layout.check_tree(tree, layout.judge_shapes(config), source)
     return tree
 
 
@@ -103,7 +109,16 @@ CLIP = Kind(
         "msgpack": clip_layout.FLAX.rename,
     },
 )
-_KINDS = (TRANSFORMER, VQGAN, PERCEPTUAL, CLIP)
+JUDGE = Kind(
+    name="judge",
+    model_type="judge",
+    config=JudgeConfig,
+    telling_fields=frozenset({"network", "fields"}),
+    naming=lambda tree: "ours",
+    adopt=_adopt_judge,
+    formats={"safetensors": lambda params: params},
+)
+_KINDS = (TRANSFORMER, VQGAN, PERCEPTUAL, CLIP, JUDGE)
 
 
 def kind_of(values: Mapping[str, Any], source: object) -> Kind:
@@ -113,7 +128,7 @@ def kind_of(values: Mapping[str, Any], source: object) -> Kind:
         if named == kind.model_type or (not named and kind.telling_fields <= values.keys()):
             return kind
     what = f"describes a {named!r}" if named else "describes no known model"
-    hint = "expected model_type 'dallebart', 'perceptual' or 'clip', or a VQGAN's sizes"
+    hint = "expected model_type 'dallebart', 'perceptual', 'clip' or 'judge', or a VQGAN's sizes"
     raise CheckpointError(f"{source} {what}", hint=hint)
 
 

@@ -6,9 +6,9 @@ layer, which its own code reads.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -20,30 +20,33 @@ from dalle_mini.checkpoints.config_file import read_config
 from dalle_mini.checkpoints.digests import verify
 from dalle_mini.checkpoints.folder import read_tree
 from dalle_mini.checkpoints.inspection import Inspection, inspect
-from dalle_mini.checkpoints.kinds import CLIP, PERCEPTUAL, TRANSFORMER, VQGAN, open_model, read_kind
+from dalle_mini.checkpoints.kinds import CLIP, JUDGE, PERCEPTUAL, TRANSFORMER, VQGAN, open_model, read_kind
 from dalle_mini.checkpoints.leaf import cast, float_dtype
 from dalle_mini.checkpoints.saving import SaveOptions, save_model
 from dalle_mini.config import CLIPConfig, PerceptualConfig, TransformerConfig, VQGANConfig
 from dalle_mini.errors import CheckpointError, OutputError
+from dalle_mini.judge_config import JudgeConfig
 
 __all__ = [
     "Inspection",
     "convert",
     "inspect",
     "load_clip",
+    "load_judge",
     "load_perceptual",
     "load_transformer",
     "load_vqgan",
     "read_config",
     "read_tree",
     "save_clip",
+    "save_judge",
     "save_perceptual",
     "save_transformer",
     "save_vqgan",
     "verify",
 ]
 
-WORDS = "words.json"
+WORDS, SCORES = "words.json", "scores.json"
 _TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -54,7 +57,7 @@ _TOKENIZER_FILES = (
     "added_tokens.json",
     "enwiki-words-frequency.txt",
 )
-_COMPANIONS = ("generation.json", "preprocessor_config.json", WORDS, *_TOKENIZER_FILES)
+_COMPANIONS = ("generation.json", "preprocessor_config.json", WORDS, SCORES, *_TOKENIZER_FILES)
 
 # Quirk: the original adds tokens and positions in the dtype of the file, whatever it computes in.
 _KEPT = ("/token_embedding", "/position_embedding")
@@ -85,6 +88,12 @@ def load_clip(directory: str | Path, *, dtype: str = "float32") -> tuple[CLIPCon
     wanted = float_dtype(dtype)
     config, params = open_model(directory, CLIP)
     return config, _to_device(params, wanted)
+
+
+def load_judge(directory: str | Path) -> tuple[JudgeConfig, Params]:
+    """A folder's judge, in float32."""
+    config, params = open_model(directory, JUDGE)
+    return config, _to_device(params, float_dtype("float32"))
 
 
 def save_transformer(
@@ -137,6 +146,18 @@ def save_clip(
     """
     beside = _companions(Path(tokenizer), _TOKENIZER_FILES) if tokenizer else {}
     save_model(CLIP, Path(directory), config, _on_host(params), beside=beside, **options)
+
+
+def save_judge(
+    directory: str | Path,
+    config: JudgeConfig,
+    params: Params,
+    scores: Mapping[str, Any],
+    **options: Unpack[SaveOptions],
+) -> None:
+    """Save a judge, and beside it in scores.json how often it is right; options as in `save_model`."""
+    listed = {SCORES: (json.dumps(scores, indent=2) + "\n").encode()}
+    save_model(JUDGE, Path(directory), config, _on_host(params), beside=listed, **options)
 
 
 def convert(source: str | Path, target: str | Path, **options: Unpack[SaveOptions]) -> None:

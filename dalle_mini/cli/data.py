@@ -209,6 +209,8 @@ def _describe(directory: str, found: "Inspection") -> Iterator[str]:
     yield f"licences: {_list_counts(made.licences)}"
     yield f"sources: {_list_counts(made.sources)}"
     yield f"captions: {_describe_lengths(found)}" + (f"; {made.named} from names" if made.named else "")
+    if found.labels:
+        yield f"labels: {_list_counts(found.labels)}"
     yield from _describe_dropped(made)
 
 

@@ -26,7 +26,7 @@ def plan_grids(prompts: Sequence[str], seeds: Sequence[int], *, out: str | None,
     else:
         stems = [f"{slug(prompt)}-{seed}" for prompt, seed in zip(prompts, seeds, strict=True)]
         grids = _name_grids(Path(out or "."), stems, tiles=tiles)
-    _check_writable(grids[0])
+    check_writable(grids[0])
     return grids
 
 
@@ -74,8 +74,8 @@ def _name_grids(folder: Path, stems: Sequence[str], *, tiles: bool) -> list[Path
     return list(grids)
 
 
-def _check_writable(path: Path) -> None:
-    """Make a file named like `path` for a moment, in the nearest folder that is there already."""
+def check_writable(path: Path) -> None:
+    """OutputError unless a file named like `path` can be made, in the nearest folder that is there already."""
     with output_errors(path):
         folder = next(parent for parent in path.absolute().parents if parent.exists())
         probe = folder / f".{path.name}.{os.getpid()}.partial"

@@ -19,6 +19,7 @@ _TASKS = {
     "vqgan": ("dalle_mini.training.vqgan", "VQGANTask"),
     "transformer": ("dalle_mini.training.transformer", "TransformerTask"),
     "clip": ("dalle_mini.training.clip", "CLIPTask"),
+    "judge": ("dalle_mini.training.judge", "JudgeTask"),
 }
 _DETAILS = """\
 Goes on from what DIR holds. Ctrl-C saves and stops; the same command goes on from there.

@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from dalle_mini.data.manifest import Manifest
-from dalle_mini.data.records import Picture
+from dalle_mini.data.records import Picture, read_labels
 from dalle_mini.data.shards import RecordSet
 from dalle_mini.data.sheet import contact_sheet
 from dalle_mini.errors import DataError
@@ -24,24 +24,27 @@ class Lengths:
 
 @dataclasses.dataclass(frozen=True)
 class Inspection:
-    """`size` is in bytes; `characters` and `words` are of the captions."""
+    """`size` is in bytes; `characters` and `words` are of the captions; `labels` counts the pictures labelled, by
+    field."""
 
     manifest: Manifest
     size: int
     characters: Lengths
     words: Lengths
+    labels: dict[str, int]
 
 
 def inspect(directory: str | Path) -> Inspection:
     """Read a whole set, its digests first; DataError where it is damaged."""
     records = RecordSet.open(directory)
     records.verify()
-    characters, words = Counter(), Counter()
+    characters, words, labels = Counter(), Counter(), Counter()
     for fields in records.fields():
         characters[len(fields["caption"])] += 1
         words[len(fields["caption"].split())] += 1
+        labels.update(read_labels(fields).keys())
     size = sum(shard.size for shard in records.manifest.shards)
-    return Inspection(records.manifest, size, _lengths(characters), _lengths(words))
+    return Inspection(records.manifest, size, _lengths(characters), _lengths(words), dict(labels))
 
 
 def draw_sheet(directory: str | Path) -> Image.Image:

@@ -4,7 +4,7 @@ Every epoch is in an order of its own, and a batch may reach over the end of one
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 import grain
@@ -21,11 +21,12 @@ _BATCHES_AHEAD = 8
 @dataclasses.dataclass(frozen=True)
 class Batch:
     """One process's share of a step. Of tokens, `arrays` has text int32[batch, text] and image int32[batch, image];
-    of pictures, pixels uint8[batch, height, width, 3]."""
+    of pictures, pixels uint8[batch, height, width, 3], and `labels` says by field what each shows."""
 
     ids: list[str]
     captions: list[str]
     arrays: dict[str, np.ndarray]
+    labels: list[Mapping[str, str]] = dataclasses.field(default_factory=list)
 
 
 class Loader:
@@ -60,12 +61,15 @@ def mix_batches(batches: Sequence[Batch]) -> Batch:
 
     Mixed before or after they are divided among processes, the rows come in the same order.
     """
-    ids, captions = ([entry for batch in batches for entry in getattr(batch, name)] for name in ("ids", "captions"))
     # Exact fractions: two rows at the same place keep the order of their sets, whatever their number.
     places = [Fraction(2 * row + 1, len(batch.ids)) for batch in batches for row in range(len(batch.ids))]
-    order = sorted(range(len(ids)), key=places.__getitem__)
-    joined = {name: np.concatenate([batch.arrays[name] for batch in batches])[order] for name in batches[0].arrays}
-    return Batch([ids[row] for row in order], [captions[row] for row in order], joined)
+    order = sorted(range(len(places)), key=places.__getitem__)
+    joined = {
+        name: [entry for batch in batches for entry in getattr(batch, name)] for name in ("ids", "captions", "labels")
+    }
+    lists = {name: [entries[row] for row in order] for name, entries in joined.items()}
+    arrays = {name: np.concatenate([batch.arrays[name] for batch in batches])[order] for name in batches[0].arrays}
+    return Batch(**lists, arrays=arrays)
 
 
 def read_in_order(record_set: RecordSet, first: int, last: int, batch_size: int) -> Iterator[Batch]:
@@ -81,4 +85,5 @@ def _read_ahead(batches: grain.MapDataset) -> Iterator[Batch]:
 def _stack(records: Sequence[Record]) -> Batch:
     names = ("pixels",) if isinstance(records[0], Picture) else ("text", "image")
     arrays = {name: np.stack([getattr(record, name) for record in records]) for name in names}
-    return Batch([record.id for record in records], [record.caption for record in records], arrays)
+    labels = [record.labels for record in records if isinstance(record, Picture)]
+    return Batch([record.id for record in records], [record.caption for record in records], arrays, labels)

@@ -21,6 +21,8 @@ class Picture:
     pixels: UInt8[np.ndarray, "height width 3"]
     licence: str
     source: str
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """What is to be seen, by field, such as {"thing": "cat", "count": "2"}; nothing where nobody said."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,9 +36,12 @@ class Tokens:
 Record = Picture | Tokens
 
 
-def pack_picture(*, id: str, caption: str, picture: bytes, licence: str, source: str) -> bytes:
-    """The record of a picture, which is the bytes of a PNG file."""
-    return _pack({"id": id, "caption": caption, "picture": picture, "licence": licence, "source": source})
+def pack_picture(
+    *, id: str, caption: str, picture: bytes, licence: str, source: str, labels: Mapping[str, str] | None = None
+) -> bytes:
+    """The record of a picture, which is the bytes of a PNG file; `labels` say by field what is to be seen."""
+    fields = {"id": id, "caption": caption, "picture": picture, "licence": licence, "source": source}
+    return _pack({**fields, "labels": dict(labels)} if labels else fields)
 
 
 def pack_tokens(*, id: str, caption: str, text: Int32[np.ndarray, "text"], image: Int32[np.ndarray, "image"]) -> bytes:
@@ -69,6 +74,14 @@ def unpack_fields(record: bytes) -> dict[str, Any]:
     return fields
 
 
+def read_labels(fields: Mapping[str, Any]) -> dict[str, str]:
+    """The labels among a picture's fields, none in older sets; ValueError if they are no texts by field."""
+    labels = fields.get("labels", {})
+    if not isinstance(labels, dict) or not all(isinstance(text, str) for pair in labels.items() for text in pair):
+        raise ValueError(f"{fields['id']}: labels are not texts by field")
+    return labels
+
+
 def _pack(fields: Mapping[str, Any]) -> bytes:
     packed = msgpack.packb(fields, unicode_errors="surrogatepass")
     assert packed is not None
@@ -81,7 +94,8 @@ def _read_picture(fields: Mapping[str, Any], manifest: Manifest) -> Picture:
         if image.size != size:
             raise ValueError(f"{fields['id']}: a picture of {image.size}, not {size}")
         pixels = np.asarray(image.convert("RGB"))
-    return Picture(fields["id"], fields["caption"], pixels, fields["licence"], fields["source"])
+    labels = read_labels(fields)
+    return Picture(fields["id"], fields["caption"], pixels, fields["licence"], fields["source"], labels)
 
 
 def _read_tokens(fields: Mapping[str, Any], manifest: Manifest) -> Tokens:

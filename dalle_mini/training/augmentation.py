@@ -37,7 +37,7 @@ def _change(key, picture: Float[Array, "height width 3"], config: AugmentationCo
     mirror, crop, color = jax.random.split(key, 3)
     if config.mirror:
         picture = jnp.where(jax.random.bernoulli(mirror), picture[:, ::-1], picture)
-    return jnp.clip(_recolor(color, _crop(crop, picture, config.smallest_crop), config.color), 0, 1)
+    return jnp.clip(recolor(color, _crop(crop, picture, config.smallest_crop), config.color), 0, 1)
 
 
 def _crop(key, picture, smallest: float):
@@ -49,7 +49,8 @@ def _crop(key, picture, smallest: float):
     return jax.image.scale_and_translate(picture, picture.shape, (0, 1), scale, -start * scale, "linear")
 
 
-def _recolor(key, picture, most: float):
+def recolor(key, picture, most: float):
+    """A picture whose brightness, contrast and saturation change by up to the share `most`, not clipped."""
     brightness, contrast, saturation = jax.random.uniform(key, (3,), minval=1 - most, maxval=1 + most)
     picture = picture * brightness
     picture = _pull(picture, picture.mean(), contrast)

@@ -8,13 +8,14 @@ import inspect
 import json
 from collections.abc import Iterator
 
-from dalle_mini.training import clip, features, transformer, vqgan
+from dalle_mini.training import clip, features, judge, transformer, vqgan
 
 TRAINERS = {
     "transformer": transformer.TABLES,
     "vqgan": vqgan.TABLES,
     "features": features.TABLES,
     "clip": clip.TABLES,
+    "judge": judge.TABLES,
 }
 _HEAD = """\
 # Run files

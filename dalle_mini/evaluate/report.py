@@ -1,0 +1,167 @@
+"""What an evaluation leaves: report.json with every number, report.md to read, sheet.png to look at."""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dalle_mini
+from dalle_mini.checkpoints.staging import Staging
+from dalle_mini.errors import OutputError
+from dalle_mini.evaluate.sheet import compose_sheet
+from dalle_mini.evaluate.verdicts import MEASURES, Judged, Share, Verdict, tally
+from dalle_mini.grid import encode_png
+from dalle_mini.judging import TRUSTED, Judge
+
+JSON, TABLE, SHEET = "report.json", "report.md", "sheet.png"
+_MADE_BY = "dalle-mini evaluate"
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """How an evaluation was made: `model` is who drew, `images` how many for a prompt, `digests` name the files,
+    `skipped` is what the judge could not say of prompts, and `settings` are a model's."""
+
+    model: str
+    images: int
+    seed: int
+    digests: Mapping[str, str]
+    skipped: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def check_folder(directory: Path) -> None:
+    """Refuse a folder that holds anything but an earlier report, before there is work to lose."""
+    if directory.exists() and not directory.is_dir():
+        raise OutputError(f"{directory} is a file", hint="name a folder")
+    held = {path.name for path in directory.iterdir()} if directory.exists() else set()
+    foreign = sorted(held - {JSON, TABLE, SHEET}) or (sorted(held) if held and not _is_ours(directory / JSON) else [])
+    if foreign:
+        message = f"{directory} holds something else: {', '.join(foreign[:3])}{', …' * (len(foreign) > 3)}"
+        raise OutputError(message, hint="choose another folder, or an empty one; nothing was changed")
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(values, dict) and values.get("made_by") == _MADE_BY
+
+
+def describe(setting: Setting, judge: Judge, judged: Sequence[Judged]) -> dict[str, Any]:
+    """The contents of report.json."""
+    best = [each.best for each in judged if each.best]
+    return {
+        "made_by": _MADE_BY,
+        "version": dalle_mini.__version__,
+        **dataclasses.asdict(setting),
+        "fields": _describe_shares(tally(each.first for each in judged)),
+        "best_by_clip": _describe_shares(tally(best)) if best else None,
+        "trusted": {name: judge.trusts(*fields) for name, fields in MEASURES.items()},
+        "judge": dict(judge.scores),
+        "prompts": [_describe_judged(each) for each in judged],
+    }
+
+
+def write_report(directory: Path, values: Mapping[str, Any], judged: Sequence[Judged]) -> None:
+    """The three files of an evaluation, all of them or none."""
+    _write(
+        directory,
+        values,
+        write_table(values),
+        {SHEET: encode_png(compose_sheet([(each.prompt.text, each.best or each.first) for each in judged]))},
+    )
+
+
+def write_table(values: Mapping[str, Any]) -> str:
+    """report.md: a row for every measure that some prompt says something of."""
+    best = values["best_by_clip"]
+    head = ["measure", "first picture", *([f"best of {values['images']} by CLIP"] if best else []), "prompts", "judge"]
+    rows = [head, ["---"] * len(head)]
+    for name, entry in values["fields"].items():
+        if entry["prompts"]:
+            shares = [_percent(each[name]["share"]) for each in (values["fields"], best) if each]
+            rows.append([name, *shares, str(entry["prompts"]), _describe_trust(name, values)])
+    lines = [f"# {values['model']}", "", *_table(rows), "", *_notes(values)]
+    return "\n".join(lines) + "\n"
+
+
+def describe_judge(scores: Mapping[str, Mapping[str, Any]], digests: Mapping[str, str]) -> dict[str, Any]:
+    """The contents of report.json where the judge itself was measured."""
+    return {
+        "made_by": _MADE_BY,
+        "version": dalle_mini.__version__,
+        "digests": dict(digests),
+        "judge": {name: dict(entry) for name, entry in scores.items()},
+    }
+
+
+def write_judge_report(directory: Path, values: Mapping[str, Any]) -> None:
+    """report.json and report.md of a judge."""
+    _write(directory, values, write_judge_table(values), {})
+
+
+def write_judge_table(values: Mapping[str, Any]) -> str:
+    """How often a judge is right, by field."""
+    rows = [["field", "right", "pictures", "trusted"], ["---"] * 4]
+    for name, entry in values["judge"].items():
+        trusted = "yes" if entry["trusted"] else "no"
+        rows.append([name, _percent(entry["accuracy"]), str(entry["pictures"]), trusted])
+    return "\n".join(["# The judge", "", *_table(rows), "", f"Trusted from {TRUSTED:.0%} on."]) + "\n"
+
+
+def _write(directory: Path, values: Mapping[str, Any], table: str, others: Mapping[str, bytes]) -> None:
+    check_folder(directory)
+    with Staging(directory) as staging:
+        staging.write(JSON, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode())
+        staging.write(TABLE, table.encode())
+        for name, content in others.items():
+            staging.write(name, content)
+        staging.commit(last=JSON)
+
+
+def _describe_shares(shares: Mapping[str, Share]) -> dict[str, Any]:
+    return {
+        name: {"share": each.share if each.share is None else round(each.share, 4), "prompts": each.prompts}
+        for name, each in shares.items()
+    }
+
+
+def _describe_judged(judged: Judged) -> dict[str, Any]:
+    values: dict[str, Any] = {"prompt": judged.prompt.text, "labels": dict(judged.prompt.labels), "seed": judged.seed}
+    values["first"] = _describe_verdict(judged.first)
+    if judged.best:
+        values["best"] = _describe_verdict(judged.best)
+    return values
+
+
+def _describe_verdict(verdict: Verdict) -> dict[str, Any]:
+    return {"named": dict(verdict.named), "right": dict(verdict.right)}
+
+
+def _describe_trust(name: str, values: Mapping[str, Any]) -> str:
+    """How often the judge is right in the fields of a measure, the worst of them counting."""
+    scores = [values["judge"].get(field) for field in MEASURES[name]]
+    if not all(scores):
+        return "not measured"
+    accuracy = _percent(min(entry["accuracy"] for entry in scores))
+    return accuracy if values["trusted"][name] else f"{accuracy}, not trusted"
+
+
+def _notes(values: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"{len(values['prompts'])} prompts, seed {values['seed']}. The last column says how often the judge is right "
+        f"about real pictures that it had never seen; it is trusted from {TRUSTED:.0%} on."
+    )
+    for name, count in values["skipped"].items():
+        yield f"The judge has no answer for the {name} of {count} prompts, which is not judged."
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    return (f"| {' | '.join(row)} |" for row in rows)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}"
