@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
+import jax
 import numpy as np
+from jax import Array
 from jaxtyping import UInt8, UInt32
 from PIL import Image
 
@@ -22,12 +24,12 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class Art(NamedTuple):
-    """Everything that is painted with, as arrays."""
+    """Everything that is painted with, as arrays where it is painted."""
 
-    drawings: UInt32[np.ndarray, "pixels"]
+    drawings: UInt32[Array | np.ndarray, "pixels"]
     """Every drawing at every size, row by row, one after another: red in the lowest byte, alpha in the highest."""
-    grounds: UInt8[np.ndarray, "grounds size size 3"]
-    tiles: UInt8[np.ndarray, "materials tile tile 3"]
+    grounds: UInt8[Array | np.ndarray, "grounds size size 3"]
+    tiles: UInt8[Array | np.ndarray, "materials tile tile 3"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class Gallery:
     """The numbers of a place's pictures; those of "" are soft and plain."""
     brightness: tuple[float, ...]
     """The mean luminance of every ground, in 0..1."""
-    materials: tuple[str, ...]
+    materials: Mapping[str, float]
+    """The mean luminance of every material, in the order of the tiles."""
 
 
 @cache
@@ -75,24 +78,26 @@ def open_gallery(world: World, size: int) -> Gallery:
     if size % 32:
         raise ValueError(f"expected a multiple of 32 pixels, found {size}")
     used = sorted({drawing.name for thing in world.things.values() for drawing in thing.drawings})
-    slots, packed, offset = {}, [], 0
+    slots, total = {}, 0
     for name in used:
         for box in BOXES:
-            pixels = np.asarray(fit(world.sprites[name], box_pixels(box, size)))
-            slots[name, box] = Slot(offset, pixels.shape[1], pixels.shape[0])
-            packed.append(np.ascontiguousarray(pixels).view("<u4").reshape(-1))
-            offset += packed[-1].size
+            slots[name, box] = Slot(total, *footprint(world.sprites[name], box_pixels(box, size)))
+            total += slots[name, box].width * slots[name, box].height
+    drawings = np.empty(total, np.uint32)
+    for (name, box), slot in slots.items():
+        pixels = np.array(fit(world.sprites[name], box_pixels(box, size)))
+        drawings[slot.offset :][: slot.width * slot.height] = pixels.view("<u4").reshape(-1)
     grounds, pictures = paint_grounds(world, size)
     materials = tuple(world.materials)
     tiles = np.stack([texture(name, size * TILE // SIDE) for name in materials])
     return Gallery(
         size=size,
-        art=Art(np.concatenate(packed).astype(np.uint32), pictures, tiles),
+        art=jax.device_put(Art(drawings, pictures, tiles)),
         slots=slots,
         tones={name: tone(world.sprites[name]) for name in used},
         grounds=grounds,
-        brightness=tuple(float(value) for value in (pictures @ LUMA).mean((1, 2)) / 255),
-        materials=materials,
+        brightness=tuple(float(value) for value in (pictures.mean((1, 2)) @ LUMA) / 255),
+        materials={name: float(tile.mean((0, 1)) @ LUMA) / 255 for name, tile in zip(materials, tiles, strict=True)},
     )
 
 
@@ -101,12 +106,17 @@ def box_pixels(box: int, size: int) -> int:
     return (box - 2 * MARGIN) * size // SIDE
 
 
-def fit(picture: Image.Image, longer: int) -> Image.Image:
-    """Scale a drawing so that its longer side has that many pixels, its proportions kept."""
+def footprint(picture: Image.Image, longer: int) -> tuple[int, int]:
+    """Width and height of a drawing whose longer side has that many pixels."""
     scale = longer / max(picture.size)
     width, height = (max(1, round(side * scale)) for side in picture.size)
+    return width, height
+
+
+def fit(picture: Image.Image, longer: int) -> Image.Image:
+    """Scale a drawing so that its longer side has that many pixels, its proportions kept."""
     # Premultiplied, so that no dark fringe appears at the edge.
-    return picture.convert("RGBa").resize((width, height), Image.Resampling.LANCZOS).convert("RGBA")
+    return picture.convert("RGBa").resize(footprint(picture, longer), Image.Resampling.LANCZOS).convert("RGBA")
 
 
 def paint_grounds(world: World, size: int) -> tuple[dict[str, tuple[int, ...]], UInt8[np.ndarray, "g s s 3"]]:

@@ -114,7 +114,7 @@ def set_drawing(plan: Plan, layer: int, gallery: Gallery, actor: Actor, spot: Sp
 def set_look(plan: Plan, layer: int, world: World, gallery: Gallery, facts: Facts) -> None:
     """Give a layer the color or the material that the facts name."""
     if facts.material:
-        plan.look[layer], plan.material[layer] = MADE, gallery.materials.index(facts.material)
+        plan.look[layer], plan.material[layer] = MADE, list(gallery.materials).index(facts.material)
     elif facts.color:
         plan.look[layer], plan.color[layer] = COLORED, np.array(world.colors[facts.color]["rgb"]) / 255
 
@@ -122,13 +122,11 @@ def set_look(plan: Plan, layer: int, world: World, gallery: Gallery, facts: Fact
 def halo(plan: Plan, layer: int, gallery: Gallery, actor: Actor) -> float:
     """How the ground must change around a drawing of nearly its own lightness."""
     behind = gallery.brightness[plan.ground]
-    match plan.look[layer]:
-        case 1:
-            own = float(plan.color[layer] @ (0.299, 0.587, 0.114))
-        case 2:
-            own = float(gallery.art.tiles[plan.material[layer]].mean()) / 255
-        case _:
-            own = gallery.tones[actor.drawing.name].mean
+    own = gallery.tones[actor.drawing.name].mean
+    if plan.look[layer] == COLORED:
+        own = float(plan.color[layer] @ (0.299, 0.587, 0.114))
+    elif plan.look[layer] == MADE:
+        own = list(gallery.materials.values())[plan.material[layer]]
     near = max(0.0, 1 - abs(own - behind) / 0.4)
     return 0.45 * near if own < 0.5 else -0.28 * near
 

@@ -2,18 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
 from random import Random
 
-import jax
 import numpy as np
 from jaxtyping import UInt8
 
 from recipes.world import captions
 from recipes.world.compose import paint
 from recipes.world.facts import Facts, draw_facts, is_held_out
-from recipes.world.gallery import Art, Gallery, open_gallery
+from recipes.world.gallery import Gallery, open_gallery
 from recipes.world.layout import cast
 from recipes.world.plan import Plan, draw_plan, stacked
 from recipes.world.world import World
@@ -90,10 +88,4 @@ def draw_as(world: World, facts: Facts, random: Random, size: int = SIZE) -> UIn
 def paint_plans(world: World, gallery: Gallery, plans: list[Plan]) -> UInt8[np.ndarray, "scenes size size 3"]:
     """Paint at most `BATCH` plans, always as many at once so that only one program is compiled."""
     filled = stacked(plans + plans[-1:] * (BATCH - len(plans)))
-    return np.asarray(paint(on_device(gallery), filled, len(plans), tuple(world.styles)))
-
-
-@cache
-def on_device(gallery: Gallery) -> Art:
-    """The gallery's art where it is painted, sent there once."""
-    return jax.device_put(gallery.art)
+    return np.asarray(paint(gallery.art, filled, len(plans), tuple(world.styles)))
