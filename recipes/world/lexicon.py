@@ -271,6 +271,7 @@ class Lexicon:
         """Emoji themselves, and their labels and tags where these are near what they show."""
         owners = {entry["emoji"].rstrip("\ufe0f"): thing for thing, entry in self.sources.things.items()}
         entries = [entry for entry in json.loads(path.read_text(encoding="utf-8")) if entry.get("group", 9) not in (2, 9)]
+        tags: list[tuple[str, str]] = []
         labels = self.encoder.encode([entry["label"] for entry in entries]) @ self.vectors.T
         for entry, scores in zip(entries, labels, strict=True):
             sign = entry["emoji"].rstrip("\ufe0f")
@@ -284,13 +285,15 @@ class Lexicon:
                 continue
             self.rows[sign, best[0].kind] = Row(sign, best[0].kind, tuple(each.name for each in best), 1)
             if thing:
-                self.add_tags(entry, thing)
+                tags += [(word, thing) for word in (entry["label"], *entry.get("tags", ()))]
+        self.add_tags(tags)
 
-    def add_tags(self, entry: Mapping[str, Any], thing: str) -> None:
-        words = [entry["label"], *entry.get("tags", ())]
-        at = self.targets.index(Target("thing", thing))
-        for word, score in zip(words, self.encoder.encode(words) @ self.vectors[at], strict=True):
-            if score >= SURE:
+    def add_tags(self, tags: list[tuple[str, str]]) -> None:
+        """The labels and tags of emoji that are near the things which these show."""
+        at = {target.name: row for row, target in enumerate(self.targets)}
+        vectors = self.encoder.encode([word for word, _ in tags])
+        for (word, thing), vector in zip(tags, vectors, strict=True):
+            if vector @ self.vectors[at[thing]] >= SURE:
                 self.add(word, [Target("thing", thing)], self.sources.weigh(word))
 
     def look_up(self, word: str) -> list[Target]:
