@@ -57,6 +57,12 @@ class CodeUse:
         size = config.codebook_size
         return cls(jnp.zeros(size), jnp.zeros((size, config.embed_dim)), jnp.full(size, _NEVER, jnp.int32))
 
+    @classmethod
+    def around(cls, codebook: Float[Array, "codes embed_dim"], count: float) -> "CodeUse":
+        """The averages of a codebook whose codes have each been chosen by `count` latents a step."""
+        size = len(codebook)
+        return cls(jnp.full(size, count), codebook * count, jnp.full(size, _NEVER, jnp.int32))
+
     @property
     def codebook(self) -> Float[Array, "codes embed_dim"]:
         return self.sums / self.counts[:, None]

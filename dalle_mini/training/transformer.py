@@ -30,6 +30,7 @@ from dalle_mini.training.loop import LoopConfig
 from dalle_mini.training.optimizer import OptimizerConfig, accumulate_gradients, build_optimizer, update_average
 from dalle_mini.training.runfile import build_sections, require_choice, require_positive
 from dalle_mini.training.sharding import MeshConfig, row_share
+from dalle_mini.training.start import load_start
 from dalle_mini.training.state import TrainState
 from dalle_mini.training.tokens import TokenData
 
@@ -157,16 +158,8 @@ class TransformerTask:
     @property
     def start_weights(self) -> Params | None:
         """The weights in `start_from`, where the run file names it; ConfigError if they are of other sizes."""
-        folder = self._learning.start_from
-        if not folder:
-            return None
-        config, params = load_transformer(folder)
-        if config != self._config:
-            raise ConfigError(
-                f"learning.start_from={folder!r} is of other sizes: {_differences(config, self._config)}",
-                hint="give [model] the sizes in its config.json",
-            )
-        return stack_layers(params) if self._learning.scan_layers else params
+        params = load_start(self._learning.start_from, self._config, load_transformer)
+        return stack_layers(params) if params and self._learning.scan_layers else params
 
     def init(self) -> TrainState:
         return init_state(self.sections)
@@ -218,10 +211,3 @@ class TransformerTask:
         save_transformer(directory, self._config, state.weights, overwrite=True)
         for source in filter(Path.is_file, (Path(self._data.tokenizer) / name for name in FILES)):
             write_whole(directory / source.name, source.read_bytes())
-
-
-def _differences(found: TransformerConfig, wanted: TransformerConfig) -> str:
-    values, others = found.to_dict(), wanted.to_dict()
-    return ", ".join(
-        f"{name} {values[name]!r}, the run file has {others[name]!r}" for name in values if values[name] != others[name]
-    )

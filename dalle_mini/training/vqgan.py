@@ -18,7 +18,7 @@ import optax
 from PIL import Image
 
 from dalle_mini.arrays import Array, Float, Params, UInt8
-from dalle_mini.checkpoints.store import load_perceptual, save_vqgan
+from dalle_mini.checkpoints.store import load_perceptual, load_vqgan, save_vqgan
 from dalle_mini.config import DiscriminatorConfig, VQGANConfig
 from dalle_mini.data.loader import Batch, Loader, read_in_order
 from dalle_mini.data.shards import RecordSet
@@ -37,8 +37,9 @@ from dalle_mini.training.codebook import (
 )
 from dalle_mini.training.loop import LoopConfig
 from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer, update_average
-from dalle_mini.training.runfile import build_sections, require_not_negative
+from dalle_mini.training.runfile import build_sections, require_choice, require_not_negative
 from dalle_mini.training.sharding import MeshConfig, row_share
+from dalle_mini.training.start import load_start
 from dalle_mini.training.state import TrainState
 
 Distance = Callable[[Any, Any], Array]
@@ -74,6 +75,19 @@ class PictureData:
     pictures: str
 
 
+@dataclasses.dataclass(frozen=True)
+class LearningConfig:
+    """`start_from` is the folder of a VQGAN of the same sizes, whose weights the run begins with in place of random
+    ones; `codebook.plain_steps` must then be 0. With `part = "decoder"` encoder and codebook stay as they are, and so
+    does every token: a transformer that was trained on them still fits. The other choice is "all"."""
+
+    start_from: str = ""
+    part: str = "all"
+
+    def __post_init__(self) -> None:
+        require_choice(self, "learning", "part", ("all", "decoder"))
+
+
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Companions:
@@ -86,6 +100,7 @@ class Companions:
 TABLES: dict[str, type] = {
     "data": PictureData,
     "model": VQGANConfig,
+    "learning": LearningConfig,
     "losses": LossConfig,
     "codebook": CodebookConfig,
     "adversary": AdversaryConfig,
@@ -100,13 +115,17 @@ TABLES: dict[str, type] = {
 class VQGANTask:
     """A run of VQGAN training; batches are a pure function of (seed, step)."""
 
-    start_weights = None
-
     def __init__(self, tables: dict[str, dict[str, Any]]) -> None:
         self.sections: Mapping[str, Any] = build_sections(tables, **TABLES)
         self.config, self.losses, self.codebook = (self.sections[name] for name in ("model", "losses", "codebook"))
         self.optimizer, self.loop, self.mesh = (self.sections[name] for name in ("optimizer", "loop", "mesh"))
+        self.learning: LearningConfig = self.sections["learning"]
         self.steps = self.optimizer.steps
+        if self.learning.start_from and self.codebook.plain_steps:
+            raise ConfigError(
+                f"codebook.plain_steps={self.codebook.plain_steps} would lose the codebook of learning.start_from",
+                hint="set it to 0",
+            )
         if self.optimizer.accumulate != 1:
             raise ConfigError(
                 f"optimizer.accumulate={self.optimizer.accumulate}: a VQGAN's batch is not divided",
@@ -140,13 +159,25 @@ class VQGANTask:
                 hint="give it fewer layers, or leave it out with weight 0",
             )
 
+    @property
+    def start_weights(self) -> Params | None:
+        """The weights in `start_from`, where the run file names it; ConfigError if they are of other sizes."""
+        return load_start(self.learning.start_from, self.config, load_vqgan)
+
     def init(self) -> TrainState:
         key = jax.random.key(self.loop.seed)
         params = vqgan.init(key, self.config)
         adversary = self._duel.begin(jax.random.fold_in(key, 1)) if self._duel else None
-        extra = Companions(CodeUse.fresh(self.config), adversary)
+        extra = Companions(self._begin_codes(), adversary)
         averaged = self.optimizer.ema_decay > 0
         return TrainState.fresh(params, build_optimizer(self.optimizer).init(params), extra, averaged=averaged)
+
+    def _begin_codes(self) -> CodeUse:
+        start = self.start_weights
+        if start is None:
+            return CodeUse.fresh(self.config)
+        cells = self.optimizer.batch_size * self.config.image_length
+        return CodeUse.around(_codebook(start), cells / self.config.codebook_size)
 
     def batches(self, first_step: int) -> Iterator[Batch]:
         share = row_share(self.mesh)
@@ -157,9 +188,11 @@ class VQGANTask:
         """One update of the VQGAN by its gradient, of the codebook by its averages, and of the discriminator."""
         pixels = arrays["pixels"].astype(jnp.float32) / 255
         plain = state.step < self.codebook.plain_steps
+        learns_all = self.learning.part == "all"
 
         def redraw(params: Params):
             latents = vqgan.encode_latents(params, self.config, pixels)
+            latents = latents if learns_all else jax.lax.stop_gradient(latents)
             codes, tokens = quantize(params, self.config, latents)
             seen = jnp.where(plain, latents, straight_through(latents, codes))
             commitment = jnp.mean((latents - codes) ** 2)
@@ -184,6 +217,8 @@ class VQGANTask:
         average = update_average(state.average, params, state.step, self.optimizer.ema_decay)
         if average:  # a code that was moved has no past worth averaging
             average = _with_codebook(average, jnp.where(dead[:, None], codes.codebook, _codebook(average)))
+        if not learns_all:
+            params, average = _keep_tokens(state.params, params), average and _keep_tokens(state.average, average)
         metrics |= {
             "loss": loss + self.losses.commitment_weight * commitment,
             "commitment": commitment,
@@ -237,6 +272,11 @@ def reconstruction_loss(
 def _edge_difference(redrawn, pixels):
     """How much the steps between neighboring pixels differ, across and down."""
     return sum(jnp.abs(jnp.diff(redrawn, axis=axis) - jnp.diff(pixels, axis=axis)).mean() for axis in (1, 2))
+
+
+def _keep_tokens(before: Params, after: Params) -> Params:
+    """`after` where tokens become pixels, `before` where pixels become tokens."""
+    return {**before, **{name: after[name] for name in ("post_quant_conv", "decoder")}}
 
 
 def _codebook(params: Params):

@@ -10,7 +10,7 @@ import pytest
 from doubles import draw_params
 from sets import write_pictures
 
-from dalle_mini.checkpoints.store import load_perceptual, save_perceptual
+from dalle_mini.checkpoints.store import load_perceptual, save_perceptual, save_vqgan
 from dalle_mini.config import PerceptualConfig
 from dalle_mini.errors import CheckpointError, ConfigError
 from dalle_mini.models import discriminator, perceptual, vqgan
@@ -212,6 +212,49 @@ def test_a_resumed_run_goes_on_as_an_unbroken_one(competing: Stepper, tmp_path) 
     assert all(np.array_equal(leaf, others[name]) for name, leaf in leaves.items())
 
 
+@pytest.fixture(scope="module")
+def start(place) -> TrainState:
+    """A VQGAN to begin with, saved as `start`."""
+    config = make_task(place).config
+    params = draw_params(jax.eval_shape(lambda: vqgan.init(jax.random.key(0), config)))
+    save_vqgan(place / "start", config, params)
+    return params
+
+
+START = (
+    'learning.start_from="PLACE/start"',
+    "codebook.plain_steps=0",
+    "losses.perceptual_weight=0",
+    "adversary.weight=0",
+)
+
+
+def start_stepper(place, *overrides: str) -> tuple[Stepper, TrainState]:
+    """A task that begins with the saved weights, and its state before the first step."""
+    stepper = Stepper(make_task(place, *(text.replace("PLACE", str(place)) for text in START), *overrides))
+    weights = stepper.task.start_weights
+    extra = jax.jit(stepper.task.init)().extra
+    return stepper, dataclasses.replace(stepper.fresh, params=weights, average=weights, extra=extra)
+
+
+def test_a_run_that_starts_from_weights_keeps_their_codebook(place, start) -> None:
+    stepper, fresh = start_stepper(place)
+    state, (metrics,) = stepper.take(fresh, 1)
+    before, after = (params["quantize"]["embedding"]["embedding"] for params in (start, state.params))
+    assert metrics["moved_codes"] == 0
+    stayed = np.abs(np.asarray(after - before)).max(axis=1) < 1e-5  # those that nothing chose
+    assert stayed.any() and not stayed.all()
+
+
+def test_training_the_decoder_leaves_every_token_as_it_is(place, start) -> None:
+    stepper, fresh = start_stepper(place, 'learning.part="decoder"')
+    state, metrics = stepper.take(fresh, 30)
+    for params in (state.params, state.average):
+        for name in ("encoder", "quant_conv", "quantize"):
+            assert all(map(np.array_equal, jax.tree.leaves(params[name]), jax.tree.leaves(start[name])))
+    assert metrics[-1]["psnr"] > metrics[0]["psnr"] + 1
+
+
 @pytest.mark.parametrize(
     ("override", "error", "message", "hint"),
     [
@@ -223,6 +266,8 @@ def test_a_resumed_run_goes_on_as_an_unbroken_one(competing: Stepper, tmp_path) 
         ('losses.perceptual=""', ConfigError, "names no network", "train features"),
         ('losses.perceptual="nowhere"', CheckpointError, "nowhere", ""),
         ("discriminator.num_layers=3", ConfigError, "too small for the discriminator, which needs 24", "layers"),
+        ('learning.part="head"', ConfigError, "'head'", "decoder"),
+        ('learning.start_from="nowhere"', ConfigError, "plain_steps=2", "set it to 0"),
         ("optimizer.accumulate=2", ConfigError, "accumulate", "batch_size"),
     ],
 )
