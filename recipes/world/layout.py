@@ -85,9 +85,7 @@ def cast(world: World, facts: Facts, random: Random) -> list[Actor]:
         width, height = world.sprites[drawing.name].size
         longer = max(width, height)
         copies = facts.count if len(facts.things) == 1 else 1
-        actors += [
-            Actor(thing, drawing, width / longer, height / longer, random.random() < 0.5) for _ in range(copies)
-        ]
+        actors += [Actor(thing, drawing, width / longer, height / longer, random.random() < 0.5) for _ in range(copies)]
     return actors
 
 
