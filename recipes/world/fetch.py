@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ SPRITE_SIZE = 128
 
 
 @contextmanager
-def fetched(package: str, version: str) -> Iterator[Path]:
+def fetched(package: str, version: str) -> Generator[Path]:
     """A temporary folder with the files of an npm package."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["npm", "pack", "--silent", f"{package}@{version}"]

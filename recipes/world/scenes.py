@@ -109,7 +109,7 @@ def arrange(world: World, facts: Facts, drawings: list[Drawing], random: Random)
             return [on_seat(world, things[1], drawings[1], below), below]
         case "wearing":
             wearer = Spot(8, 16, 48)
-            return [wearer, on_head(world, things[0], drawings[0], wearer)]
+            return [wearer, on_head(world, things[0], drawings, wearer)]
     if facts.count == 2:
         y = random.choice((24, 32)) if floor else 16
         return [Spot(0, y, 32), Spot(32, y, 32)]
@@ -132,13 +132,15 @@ def on_seat(world: World, thing: Thing, drawing: Drawing, spot: Spot) -> Spot:
     return Spot(min(max(column, 0), 32), max(row, 0), 32)
 
 
-def on_head(world: World, thing: Thing, drawing: Drawing, spot: Spot) -> Spot:
-    """The box of a hat whose lower edge meets the head of what stands at `spot`."""
+def on_head(world: World, thing: Thing, drawings: list[Drawing], spot: Spot) -> Spot:
+    """The box of a hat, the second drawing, whose brim meets the head of the first, which stands at `spot`."""
+    drawing, hat = drawings
     if drawing.head is None:
         raise ValueError(f"{drawing.name!r} has no head")
     across, down, wide = drawing.head
     x, y = at(world, thing, drawing, spot, (across, down))
     size = 24 if wide < 0.6 else 32
+    y += (1 - hat.brim) * picture(world, hat.name, size, "", "").height
     return Spot(max(snapped(x - size // 2, 4), 0), max(snapped(y - size + 4, 4), 0), size)
 
 
