@@ -1,32 +1,43 @@
 """Captions as people write them: short, with synonyms, few articles, and now and then a typo.
 
-`phrase` says every fact of a scene in clean words; `write` roughens it up.
+`phrase` says every fact of a scene in clean words; `write` roughens it up. The words are those of `words.toml` and,
+for a share of the mentions, of the lexicon, so that a model learns these too.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from random import Random
 from typing import Any
 
-from recipes.world.facts import Facts
-from recipes.world.world import World
+from recipes.world.facts import LIVING, Facts
+from recipes.world.grammar import indefinite, plural
+from recipes.world.vocabulary import Vocabulary, vocabulary
+from recipes.world.world import World, read_table
 
-OPENINGS = ("a picture of", "picture of", "an image of", "a photo of", "photo of", "a drawing of")
-ENDINGS = (
-    "trending on artstation", "4k", "high quality", "digital art", "highly detailed", "hd",
-    "please", "very detailed", "award winning", "cute",
-)  # fmt: skip
-PRAISE = (
-    "cute", "happy", "funny", "big", "little", "small", "beautiful", "cool", "lovely", "silly",
-)  # fmt: skip
-NUMBERS = {2: ("two", "2", "a pair of", "two"), 3: ("three", "3", "three")}
-RELATIONS = {
-    "next to": ("next to", "and", "beside", "with", "near", "and"),
-    "on top of": ("on top of", "on", "sitting on", "standing on"),
-    "riding": ("riding", "riding on", "on", "that rides"),
-    "wearing": ("wearing", "with", "in", "wearing"),
-    "in front of": ("in front of",),
-}
-PLAIN = ("on {a} background", "{} background", "with {a} background", "in front of {a} wall")
+LEXICON = 0.3  # how often a mention takes a word of the lexicon
+
+
+@dataclass(frozen=True, eq=False)
+class Wording:
+    """The tables of `words.toml` that belong to no thing and no look."""
+
+    phrases: Mapping[str, Any]
+    numbers: Mapping[str, Any]
+    sizes: Mapping[str, Any]
+    relations: Mapping[str, Any]
+    made: tuple[str, ...]
+    uncounted: frozenset[str]
+
+
+@cache
+def wording() -> Wording:
+    """Read them once."""
+    table = read_table("words.toml")
+    return Wording(
+        table["phrases"], table["numbers"], table["sizes"], table["relations"],
+        tuple(table["made"]["words"]), frozenset(table["grammar"]["uncounted"]),
+    )  # fmt: skip
 
 
 def write(world: World, facts: Facts, random: Random) -> str:
@@ -35,119 +46,162 @@ def write(world: World, facts: Facts, random: Random) -> str:
         symbols = emoji(world, facts)
         if symbols:
             return symbols
-    caption = phrase(world, facts, random)
-    draw = random.random()
+    caption = Phrase(world, facts, random).text()
+    draw, phrases = random.random(), wording().phrases
     if draw < 0.05:
-        caption = f"{caption}, {random.choice(ENDINGS)}"
+        caption = f"{caption}, {random.choice(phrases['endings'])}"
     elif draw < 0.07:
+        caption = f"{caption} {random.choice(phrases['endings'])}"
+    elif draw < 0.10:
         caption = misspelled(caption, random)
+    elif draw < 0.11:
+        caption = caption.replace(",", "").replace("'", "")
     return cased(caption, random)
 
 
 def phrase(world: World, facts: Facts, random: Random) -> str:
     """A clean caption that names every fact."""
-    opening, ending = style_words(world, facts, random)
-    # After an adjective such as "neon" no article can stand.
-    article = random.random() < 0.55 and (not opening or opening.endswith("of"))
-    subject = noun_phrase(world, facts, random, article)
-    if facts.relation:
-        subject = related(world, facts, subject, random, article)
-    if not facts.style and random.random() < 0.12:
-        opening = random.choice(OPENINGS)
-    where = place_words(world, facts.background, random)
-    if where and not opening and random.random() < 0.06:
-        caption = f"{where}, {subject}"
-    else:
-        comma = "," if where and random.random() < 0.12 else ""
-        caption = f"{opening} {subject}{comma} {where}"
-    return " ".join(caption.split()) + (f", {ending}" if ending else "")
+    return Phrase(world, facts, random).text()
 
 
-def noun_phrase(world: World, facts: Facts, random: Random, article: bool) -> str:
-    """The first thing with its number, color and material."""
-    thing = world.things[facts.things[0]]
-    noun = word_for(thing.words, random)
-    if facts.count > 1:
-        noun = plural(world, noun)
-    before, after = [], ""
-    if random.random() < 0.05 and thing.kind in ("animal", "character"):
-        before.append(random.choice(PRAISE))
-    if facts.color:
-        before.append(word_for(world.colors[facts.color]["words"], random))
-    if facts.material:
-        material = world.materials[facts.material]
-        if random.random() < 0.6:
-            made = random.choice(("made of", "made of", "made out of", "made from"))
-            after = f"{made} {word_for(material['words'], random)}"
+@dataclass(frozen=True, eq=False)
+class Phrase:
+    """One way of saying the facts; `lexicon` is how often a mention takes a word of the lexicon."""
+
+    world: World
+    facts: Facts
+    random: Random
+    lexicon: float = LEXICON
+    plain: bool = False  # without openings and fillers
+
+    @property
+    def words(self) -> Vocabulary:
+        return vocabulary(self.world)
+
+    def text(self) -> str:
+        """The whole caption."""
+        facts, random = self.facts, self.random
+        opening, ending = self.style()
+        # After an adjective such as "neon" no article can stand.
+        articles = random.random() < 0.5 and (not opening or opening.endswith((" of", " with", " for")))
+        if not facts.style and not self.plain:
+            opening = self.opening()
+        subject = self.subject(articles)
+        if facts.relation:
+            subject = f"{subject} {self.relation()} {self.second(articles)}"
+        where = self.place()
+        if where and not opening and random.random() < 0.07:
+            caption = f"{where}, {subject}"
         else:
-            before.append(random.choice(material["adjectives"]))
-    words = " ".join([*before, noun, after]).strip()
-    if facts.count > 1:
-        return f"{random.choice(NUMBERS[facts.count])} {words}"
-    return with_article(words, random) if article else words
+            comma = "," if where and random.random() < 0.12 else ""
+            caption = f"{opening} {subject}{comma} {where}"
+        joint = random.choice((", ", ", ", " - ", " "))
+        return " ".join(caption.split()) + (f"{joint}{ending}" if ending else "")
 
+    def opening(self) -> str:
+        """A picture of, or a request for one, seldom."""
+        draw, phrases = self.random.random(), wording().phrases
+        if draw < 0.08:
+            return self.random.choice(phrases["openings"])
+        return self.random.choice(phrases["requests"]) if draw < 0.12 else ""
 
-def related(world: World, facts: Facts, subject: str, random: Random, article: bool) -> str:
-    """The two things of a pair in one phrase."""
-    noun = word_for(world.things[facts.things[1]].words, random)
-    other = with_article(noun, random) if article or random.random() < 0.3 else noun
-    swap = facts.relation == "next to" and random.random() < 0.3
-    first, second = (other, subject) if swap else (subject, other)
-    return f"{first} {random.choice(RELATIONS[facts.relation])} {second}"
+    def subject(self, articles: bool) -> str:
+        """The first thing with its number, size, color and material."""
+        facts, random = self.facts, self.random
+        thing = self.world.things[facts.things[0]]
+        noun = self.noun(thing.name)
+        many = facts.count > 1
+        shown = plural(self.world.plurals, noun) if many else noun
+        before, after = [], ""
+        if facts.size:
+            before.append(random.choice(wording().sizes[facts.size]))
+        if random.random() < 0.06 and not self.plain:
+            praise = "praise" if thing.kind in LIVING else "plain_praise"
+            before.append(random.choice(wording().phrases[praise]))
+        if facts.color:
+            before.append(self.word("color", facts.color, self.world.colors[facts.color]["words"]))
+        if facts.material:
+            if random.random() < 0.6:
+                words = self.word("material", facts.material, self.world.materials[facts.material]["words"])
+                made = "made of" if random.random() < 0.5 else random.choice(wording().made)
+                after = f"{made} {words}"
+            else:
+                before.append(random.choice(self.world.materials[facts.material]["adjectives"]))
+        if thing.kind in LIVING and not many and not self.plain and random.random() < 0.015:
+            after = f"named {random.choice(wording().phrases['names'])} {after}"
+        words = " ".join([*before, shown, after]).strip()
+        if many:
+            return f"{random.choice(wording().numbers[str(facts.count)])} {words}"
+        return self.determined(words, noun, bool(before)) if articles else words
 
+    def second(self, articles: bool) -> str:
+        """The other thing of a relation."""
+        noun = self.noun(self.facts.things[1])
+        return self.determined(noun, noun, False) if articles or self.random.random() < 0.3 else noun
 
-def style_words(world: World, facts: Facts, random: Random) -> tuple[str, str]:
-    """What to write before and after the subject for a style."""
-    if not facts.style:
-        return "", ""
-    words = world.styles[facts.style]
-    if random.random() < 0.6:
-        return random.choice(words["prefixes"]), ""
-    return "", random.choice(words["suffixes"])
+    def determined(self, words: str, noun: str, described: bool) -> str:
+        """The phrase after "a", "an" or, rarely, "the" or "my"."""
+        if self.random.random() < 0.08:
+            return f"{self.random.choice(('the', 'the', 'my', 'this'))} {words}"
+        if noun in wording().uncounted or noun.endswith("s") and self.words.is_plural(noun):
+            return words
+        return f"{indefinite(words)} {words}"
 
+    def noun(self, thing: str) -> str:
+        """A word for a thing."""
+        return self.word("thing", thing, self.world.things[thing].words)
 
-def place_words(world: World, background: str, random: Random) -> str:
-    """Where the scene is, or "" when that is left open."""
-    if not background:
-        return ""
-    if background.startswith("plain "):
-        color = world.colors[background.removeprefix("plain ")]
-        pattern, word = random.choice(PLAIN), word_for(color["words"], random)
-        return pattern.format(word, a=f"{indefinite(word)} {word}")
-    return word_for(world.backgrounds[background]["words"], random)
+    def word(self, kind: str, name: str, words: tuple[str, ...] | list[str]) -> str:
+        """A word of the lexicon at times, else the plain word mostly, else one of its synonyms."""
+        random = self.random
+        if random.random() < self.lexicon:
+            found = self.words.draw(kind, name, random)
+            if found:
+                return found
+        return words[0] if len(words) == 1 or random.random() < 0.65 else random.choice(words[1:])
 
+    def relation(self) -> str:
+        """How the things of a pair stand to one another."""
+        first, second = (self.world.things[name] for name in self.facts.things)
+        words = wording().relations[self.facts.relation]
+        if self.facts.relation == "next to" and second.worn:
+            words = [word for word in words if "with" not in word]
+        if self.facts.relation == "next to" and first.kind not in LIVING:
+            words = [word for word in words if "hanging" not in word]
+        return self.random.choice(words)
 
-def word_for(words: tuple[str, ...] | list[str], random: Random) -> str:
-    """The plain word mostly, else one of its synonyms."""
-    return words[0] if len(words) == 1 or random.random() < 0.65 else random.choice(words[1:])
+    def style(self) -> tuple[str, str]:
+        """What to write before and after the subject for a style."""
+        if not self.facts.style:
+            return "", ""
+        words = self.world.styles[self.facts.style]
+        if self.random.random() < 0.6:
+            return self.random.choice(words["prefixes"]), ""
+        return "", self.random.choice(words["suffixes"])
 
-
-def with_article(words: str, random: Random) -> str:
-    """The phrase after "a", "an" or, rarely, "the"."""
-    if random.random() < 0.06:
-        return f"the {words}"
-    return f"{indefinite(words)} {words}"
-
-
-def indefinite(words: str) -> str:
-    """The article before the words, by their sound."""
-    return "an" if words[0] in "aeio" or words.startswith("umbrella") else "a"
-
-
-def plural(world: World, noun: str) -> str:
-    """More than one of a noun."""
-    if noun in world.plurals:
-        return world.plurals[noun]
-    if noun.endswith(("s", "x", "ch", "sh")):
-        return f"{noun}es"
-    if noun.endswith("y") and noun[-2] not in "aeiou":
-        return f"{noun[:-1]}ies"
-    return f"{noun}s"
+    def place(self) -> str:
+        """Where the scene is, or "" when that is left open."""
+        background, random = self.facts.background, self.random
+        if not background:
+            return ""
+        if background.startswith("plain "):
+            name = background.removeprefix("plain ")
+            word = self.word("color", name, self.world.colors[name]["words"])
+            pattern = random.choice(wording().phrases["ground"])
+            return pattern.format(word, a=f"{indefinite(word)} {word}")
+        entry = self.world.backgrounds[background]
+        if random.random() < self.lexicon / 2:
+            noun = self.words.draw("background", background, random) or random.choice(entry["nouns"])
+            before = entry["before"]
+            if before.endswith(" a"):
+                before = f"{before[:-1]}{indefinite(noun)}"
+            return f"{before} {noun}"
+        return entry["words"][0] if random.random() < 0.4 else random.choice(entry["words"])
 
 
 def emoji(world: World, facts: Facts) -> str:
     """The scene in emoji, or "" when they can't say all of it."""
-    if facts.color or facts.style or facts.relation not in ("", "next to"):
+    if facts.color or facts.style or facts.size or facts.relation not in ("", "next to"):
         return ""
     tables: list[tuple[Mapping[str, Any], str]] = [
         (world.materials, facts.material),
@@ -183,5 +237,5 @@ def cased(caption: str, random: Random) -> str:
     """Lower case mostly, sometimes a capital, a full stop or all capitals."""
     draw = random.random()
     if draw < 0.14:
-        return caption[0].upper() + caption[1:] + ("." if draw < 0.05 else "")
+        return caption[0].upper() + caption[1:] + ("." if draw < 0.05 else "!" if draw < 0.06 else "")
     return caption.upper() if draw < 0.155 else caption

@@ -65,7 +65,7 @@ class Row:
 
 
 def read_target(text: str) -> Target:
-    """"material:wood", or a thing's name."""
+    """ "material:wood", or a thing's name."""
     kind, _, name = text.rpartition(":")
     return Target(kind or "thing", name)
 
@@ -220,7 +220,9 @@ class Lexicon:
         self.rows: dict[tuple[str, str], Row] = {}
         self.by_hand: set[str] = set()
         self.encoder = encoder
-        self.targets = sorted({target for targets in self.plain.values() for target in targets if target.kind == "thing"})
+        self.targets = sorted(
+            {target for targets in self.plain.values() for target in targets if target.kind == "thing"}
+        )
         self.vectors = encoder.encode([target.name for target in self.targets])
         self.near = self.vectors @ self.vectors.T
 
@@ -270,7 +272,10 @@ class Lexicon:
     def add_emoji(self, path: Path) -> None:
         """Emoji themselves, and their labels and tags where these are near what they show."""
         owners = {entry["emoji"].rstrip("\ufe0f"): thing for thing, entry in self.sources.things.items()}
-        entries = [entry for entry in json.loads(path.read_text(encoding="utf-8")) if entry.get("group", 9) not in (2, 9)]
+        entries = [
+            entry for entry in json.loads(path.read_text(encoding="utf-8")) if entry.get("group", 9) not in (2, 9)
+        ]
+        tags: list[tuple[str, str]] = []
         labels = self.encoder.encode([entry["label"] for entry in entries]) @ self.vectors.T
         for entry, scores in zip(entries, labels, strict=True):
             sign = entry["emoji"].rstrip("\ufe0f")
@@ -284,13 +289,15 @@ class Lexicon:
                 continue
             self.rows[sign, best[0].kind] = Row(sign, best[0].kind, tuple(each.name for each in best), 1)
             if thing:
-                self.add_tags(entry, thing)
+                tags += [(word, thing) for word in (entry["label"], *entry.get("tags", ()))]
+        self.add_tags(tags)
 
-    def add_tags(self, entry: Mapping[str, Any], thing: str) -> None:
-        words = [entry["label"], *entry.get("tags", ())]
-        at = self.targets.index(Target("thing", thing))
-        for word, score in zip(words, self.encoder.encode(words) @ self.vectors[at], strict=True):
-            if score >= SURE:
+    def add_tags(self, tags: list[tuple[str, str]]) -> None:
+        """The labels and tags of emoji that are near the things which these show."""
+        at = {target.name: row for row, target in enumerate(self.targets)}
+        vectors = self.encoder.encode([word for word, _ in tags])
+        for (word, thing), vector in zip(tags, vectors, strict=True):
+            if vector @ self.vectors[at[thing]] >= SURE:
                 self.add(word, [Target("thing", thing)], self.sources.weigh(word))
 
     def look_up(self, word: str) -> list[Target]:
@@ -305,7 +312,12 @@ class Lexicon:
         for word, order in wordnet.order.items():
             lexname = wordnet.senses[order[0]].lexname
             common = self.sources.weigh(word) >= EMBEDDED or " " in word and self.sources.weigh(word) >= EMBEDDED // 5
-            if common and lexname in DRAWABLE and not self.knows(word) and not is_latin(self.sources, wordnet_spelling(wordnet, word)):
+            if (
+                common
+                and lexname in DRAWABLE
+                and not self.knows(word)
+                and not is_latin(self.sources, wordnet_spelling(wordnet, word))
+            ):
                 words.append(word)
         glosses = [wordnet.senses[wordnet.order[word][0]].gloss.split(";")[0] for word in words]
         meant = self.encoder.encode([f"{word}: {gloss}" for word, gloss in zip(words, glosses, strict=True)])
@@ -317,7 +329,9 @@ class Lexicon:
                 self.add(word, near, max(self.sources.weigh(word) // 4, 1))
 
     def knows(self, word: str) -> bool:
-        return word in self.plain or any((word, kind) in self.rows for kind in ("thing", "color", "material", "background", "style"))
+        return word in self.plain or any(
+            (word, kind) in self.rows for kind in ("thing", "color", "material", "background", "style")
+        )
 
 
 def alike(first: str, second: str) -> bool:
@@ -331,7 +345,9 @@ def wordnet_spelling(wordnet: WordNet, word: str) -> str:
     return next((each for each in wordnet.senses[wordnet.order[word][0]].words if each.lower() == word), word)
 
 
-COMMON = frozenset("a an the of in on at to and or no little big small old young new good bad hot cold hand head face body light high low back front long short wild flat round square open wet dry soft hard water home day time world life side line work present past place wall minute second hour close sign fancy picture drawing walking running flying swimming playing driving sitting eating riding quality saw set put color made looking hanging piece pair number view scene left right case end part kind top full fast slow empty art style closed name one two three four five six seven eight nine ten up down out off over under into about for with as by".split())
+COMMON = frozenset(
+    "a an the of in on at to and or no little big small old young new good bad hot cold hand head face body light high low back front long short wild flat round square open wet dry soft hard water home day time world life side line work present past place wall minute second hour close sign fancy picture drawing walking running flying swimming playing driving sitting eating riding quality saw set put color made looking hanging piece pair number view scene left right case end part kind top full fast slow empty art style closed name one two three four five six seven eight nine ten up down out off over under into about for with as by".split()
+)
 
 
 def main() -> None:

@@ -45,13 +45,15 @@ EVERYTHING = WorldConfig()
 class Drawing:
     """One picture of a thing, and the places where others touch it.
 
-    `head` (x, y, width), `seat` and `mouth` (x, y) are fractions of the drawing without its margins.
+    `head` (x, y, width), `seat` and `mouth` (x, y) are fractions of the drawing without its margins, and so is `brim`,
+    the height at which the lower edge of a hat lies; only straps and tassels hang below it.
     """
 
     name: str
     head: tuple[float, float, float] | None = None
     seat: tuple[float, float] | None = None
     mouth: tuple[float, float] | None = None
+    brim: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,8 @@ def read_things(config: WorldConfig, words: Mapping[str, list[str]]) -> dict[str
 def read_thing(name: str, table: Mapping[str, Any], sets: Collection[str], words: Iterable[str]) -> Thing:
     """One entry of the table of things, with its drawings in the sets."""
     traits = {key: value for key, value in table.items() if key != "drawings"}
-    drawings = (
-        Drawing(drawing, **{place: tuple(point) for place, point in places.items()})
-        for drawing, places in table["drawings"].items()
-        if drawing.split("/")[0] in sets
-    )
+    chosen = {drawing: places for drawing, places in table["drawings"].items() if drawing.split("/")[0] in sets}
+    drawings = (read_drawing(drawing, places) for drawing, places in chosen.items())
     return Thing(name=name, drawings=tuple(drawings), words=tuple(words), **traits)
 
 
@@ -120,6 +119,14 @@ def read_sprites(things: Iterable[Thing]) -> dict[str, Image.Image]:
         pictures = unpack(HERE / "drawings" / f"{art}.zip", [name for of, name in names if of == art])
         sprites |= {f"{art}/{name}": picture for name, picture in pictures.items()}
     return sprites
+
+
+def read_drawing(name: str, places: Mapping[str, Any]) -> Drawing:
+    """A drawing with the places where others touch it."""
+    fields: dict[str, Any] = {}
+    for place, at in places.items():
+        fields[place] = tuple(at) if isinstance(at, list) else at
+    return Drawing(name=name, **fields)
 
 
 def merged(looks: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

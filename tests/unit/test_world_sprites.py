@@ -80,6 +80,7 @@ def test_places_that_others_touch_lie_within_the_drawing() -> None:
     for drawing in DRAWINGS:
         for point in (drawing.head, drawing.seat, drawing.mouth):
             assert point is None or all(0 <= value <= 1 for value in point[:2]), drawing
+        assert 0.5 < drawing.brim <= 1
         assert drawing.head is None or 0.1 < drawing.head[2] <= 1, drawing
 
 
@@ -107,6 +108,12 @@ def test_what_may_be_ridden_has_a_seat_and_animals_have_a_mouth() -> None:
     for place in ("head", "mouth"):
         having = [any(getattr(drawing, place) for drawing in thing.drawings) for thing in animals]
         assert sum(having) > 0.95 * len(having)
+
+
+def test_only_what_is_worn_has_a_brim() -> None:
+    brims = {thing.name for thing in WORLD.things.values() for drawing in thing.drawings if drawing.brim < 1}
+    assert brims == {"army helmet", "helmet", "graduation cap", "sun hat"}
+    assert all(WORLD.things[name].worn for name in brims)
 
 
 def test_popular_things_are_128_with_mounts_and_hats_among_them() -> None:
