@@ -105,10 +105,10 @@ class Sources:
             raise SystemExit(f"unknown targets: {unknown}")
 
     def weigh(self, word: str) -> int:
-        """How common a word is; a phrase is a fifth as common as its rarest word, 0 where one is in no list."""
+        """How common a word is; a phrase is a twentieth as common as its rarest word, 0 where one is in no list."""
         parts = [part for part in re.split(r"[ '-]+", word.lower()) if part not in ("s", "")]
         least = min((self.weights.get(part, 0) for part in parts), default=0)
-        return least if len(parts) == 1 else -(-least // 5)
+        return least if len(parts) == 1 else -(-least // 20)
 
 
 def read_weights(folder: Path) -> dict[str, int]:
@@ -192,7 +192,8 @@ def targets_of(wordnet: WordNet, known: Mapping[int, list[Target]], offset: int)
 def sense_shares(wordnet: WordNet, word: str, order: tuple[int, ...]) -> dict[int, float]:
     """How much of a word's use falls to each of its senses; rare words go by the order of WordNet alone."""
     counts = [wordnet.counts.get((word, number + 1), 0) + 0.6**number for number in range(len(order))]
-    return {offset: count / sum(counts) for offset, count in zip(order, counts, strict=True)}
+    whole = sum(counts) + wordnet.elsewhere.get(word, 0)
+    return {offset: count / whole for offset, count in zip(order, counts, strict=True)}
 
 
 def is_latin(sources: Sources, spelling: str) -> bool:
@@ -311,7 +312,7 @@ class Lexicon:
         wordnet, words = self.sources.wordnet, []
         for word, order in wordnet.order.items():
             lexname = wordnet.senses[order[0]].lexname
-            common = self.sources.weigh(word) >= EMBEDDED or " " in word and self.sources.weigh(word) >= EMBEDDED // 5
+            common = self.sources.weigh(word) >= EMBEDDED or " " in word and self.sources.weigh(word) >= EMBEDDED // 20
             if (
                 common
                 and lexname in DRAWABLE
