@@ -29,6 +29,7 @@ from dalle_mini.config import GenerationConfig, TransformerConfig, VQGANConfig, 
 from dalle_mini.errors import CheckpointError
 from dalle_mini.grid import compose_grid, save_png
 from dalle_mini.models import vqgan
+from dalle_mini.text.lexicon import Lexicon
 from dalle_mini.text.tokenizer import EncodedPrompts, PromptReading, Tokenizer
 
 LANES = 9
@@ -40,7 +41,10 @@ _PREVIEWS = 8
 
 @dataclasses.dataclass(frozen=True)
 class Generation:
-    """Finished pictures, the first of them from `seed` itself; `tokens` is int32[images, image]."""
+    """Finished pictures, the first of them from `seed` itself; `tokens` is int32[images, image].
+
+    `went_by` says which words of the prompt the model knows, where its release can tell.
+    """
 
     release: str
     reading: PromptReading
@@ -49,6 +53,7 @@ class Generation:
     seeds: tuple[int, ...]
     tokens: np.ndarray
     images: tuple[Image.Image, ...]
+    went_by: str = ""
 
     @property
     def recipe(self) -> dict[str, Any]:
@@ -102,6 +107,7 @@ class DalleMini:
     vqgan_params: Params
     tokenizer: Tokenizer
     defaults: GenerationConfig = GenerationConfig()
+    lexicon: Lexicon | None = None
 
     def __post_init__(self) -> None:
         length = self.config.image_length
@@ -132,6 +138,10 @@ class DalleMini:
         assert last.result is not None
         return last.result
 
+    def went_by(self, prompt: str) -> str:
+        """Which words of the prompt the model knows, in a line; "" where the release brings no lexicon."""
+        return self.lexicon.read(prompt).sentence(self.name) if self.lexicon else ""
+
     def settings(self, **changes: float | None) -> GenerationConfig:
         """The release's defaults with `changes`; None changes nothing."""
         return dataclasses.replace(
@@ -161,7 +171,9 @@ class DalleMini:
                 if position < length or batch + 1 < batches:
                     yield Progress(done, length, functools.partial(self._preview, tokens.copy(), lanes, position))
         images = tuple(self._decode(row) for row in tokens)
-        result = Generation(self.name, encoded.readings[0], seed, settings, seeds, tokens, images)
+        reading = encoded.readings[0]
+        went_by = self.went_by(reading.prompt)
+        result = Generation(self.name, reading, seed, settings, seeds, tokens, images, went_by)
         yield Progress(length, length, lambda: list(images), result)
 
     def _draw_batch(self, text: sampling.Text, settings: GenerationConfig, seeds: tuple[int, ...]):
@@ -222,6 +234,7 @@ def load(
             found.tokenizer, max_length=config.max_text_length, normalize=config.normalize_text
         ),
         defaults=read_generation(found.transformer),
+        lexicon=Lexicon.from_directory(found.transformer),
     )
 
 

@@ -57,7 +57,8 @@ _TOKENIZER_FILES = (
     "added_tokens.json",
     "enwiki-words-frequency.txt",
 )
-_COMPANIONS = ("generation.json", "preprocessor_config.json", WORDS, SCORES, *_TOKENIZER_FILES)
+LEXICON = "lexicon.tsv"
+_COMPANIONS = ("generation.json", LEXICON, "preprocessor_config.json", WORDS, SCORES, *_TOKENIZER_FILES)
 
 # Quirk: the original adds tokens and positions in the dtype of the file, whatever it computes in.
 _KEPT = ("/token_embedding", "/position_embedding")

@@ -106,7 +106,7 @@ def run(options: Options) -> int:
             started = time.perf_counter()
             if not options.quiet:
                 bar.clear()
-                _tell_reading(reading)
+                _tell_reading(reading, model.went_by(reading.prompt))
             bar.label = f"{number}/{len(prompts)} {shorten(reading.prompt)}"
             bar.show(0)
             result = _draw(model, reading.prompt, settings, seed, bar)
@@ -173,11 +173,13 @@ def _print(result: "Generation", grid: Path, tiles: list[Path], seconds: float, 
     put_out(json.dumps(record))
 
 
-def _tell_reading(reading: "PromptReading") -> None:
+def _tell_reading(reading: "PromptReading", went_by: str) -> None:
     if reading.notes:
         _note(f"read as {shorten(reading.text)}: {', '.join(reading.notes)}")
     if reading.cut_text:
         _note(f"too long for the model, which does not see the end: {shorten(reading.cut_text)}")
+    if went_by:
+        _note(went_by)
 
 
 def _warn_of_single_words(prompts: list[str]) -> None:

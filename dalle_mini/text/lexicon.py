@@ -105,7 +105,10 @@ class Lexicon:
         for single in _singulars(phrase):
             known = self.phrases.get(single, {})
             if "thing" in known:
-                return {"things": known["thing"], **{kind: known[kind] for kind in ("worn", "background") if kind in known}}
+                return {
+                    "things": known["thing"],
+                    **{kind: known[kind] for kind in ("worn", "background") if kind in known},
+                }
             if "background" in known:
                 return {"background": known["background"]}
         return {}

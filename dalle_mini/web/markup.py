@@ -102,7 +102,7 @@ def render_result(name: str, generation: Generation) -> str:
     file = _file_name(generation.reading.prompt, f"grid seed {generation.seed}")
     words = 'Download<span class="wide"> grid</span>'
     download = f'<a class="action" href="pictures/{name}/grid.png" download="{file}">{words}</a>'
-    return f'<div class="result">{_seed(generation.seed)}{download}{_reading(generation.reading)}</div>'
+    return f'<div class="result">{_seed(generation.seed)}{download}{_reading(generation.reading, generation.went_by)}</div>'
 
 
 def render_example_status(example: Example) -> str:
@@ -154,14 +154,18 @@ def _seed(seed: int) -> str:
     )
 
 
-def _reading(reading: PromptReading) -> str:
-    """How the prompt was understood, where that is not as it was typed."""
-    if not (reading.notes or reading.cut_text):
-        return ""
-    lines = [f"Read as “{shorten(reading.kept_text.strip(), _LONGEST_QUOTE)}”."]
+def _reading(reading: PromptReading, went_by: str = "") -> str:
+    """How the prompt was understood, where that is not as it was typed, and the words that the model went by."""
+    lines = []
+    if reading.notes or reading.cut_text:
+        lines.append(f"Read as “{shorten(reading.kept_text.strip(), _LONGEST_QUOTE)}”.")
     lines += map(as_sentence, reading.notes)
     if reading.cut_text:
         lines.append(f"There was no room for “{shorten(reading.cut_text.strip(), _LONGEST_QUOTE)}”.")
+    if went_by:
+        lines.append(as_sentence(shorten(went_by, _LONGEST_QUOTE)))
+    if not lines:
+        return ""
     return f'<p class="reading">{escape(" ".join(lines))}</p>'
 
 

@@ -1,6 +1,6 @@
 """Draws the examples that the page shows before anything is typed: `python -m recipes.nano.examples`.
 
-Prompts of `recipes/world/prompts.txt` with seeds that are stated here, drawn by the bundled model with its own
+Prompts that no training scene has, with seeds that are stated here, drawn by the bundled model with its own
 settings: the recipes in `examples.json` draw the same pictures again.
 """
 

@@ -3,7 +3,7 @@
     python -m recipes.nano.results [--model nano] [--out recipes/nano]
 
 Scenes come from a seed that training did not use; held-out ones hold combinations that no training scene has. The
-prompts are those of `recipes/world/prompts.txt`, written by hand; the first picture of seed 0 is shown, whatever it is.
+prompts are those of `recipes/world/natural.tsv`, written by hand; the first picture of seed 0 is shown, whatever it is.
 """
 
 import argparse
@@ -23,12 +23,14 @@ from dalle_mini.models import transformer, vqgan
 from dalle_mini.pipeline import DalleMini
 from dalle_mini.training.transformer import cross_entropy
 from dalle_mini.training.vqgan import reconstruct
+from recipes.world.prompts import read_prompts
 from recipes.world.scenes import Scene, draw_scene
 from recipes.world.world import load_world
 
 UNSEEN_SEED = 1
 SCENES = 512
-PROMPTS = Path(__file__).parents[1] / "world" / "prompts.txt"
+SHOWN = 60  # prompts
+PROMPTS = Path(__file__).parents[1] / "world" / "natural.tsv"
 
 
 def measure(model: DalleMini, scenes: list[Scene]) -> dict[str, float]:
@@ -59,7 +61,7 @@ def main() -> None:
         name: measure(model, [draw_scene(world, UNSEEN_SEED, index, held_out) for index in range(SCENES)])
         for name, held_out in (("unseen_scenes", False), ("held_out_combinations", True))
     }
-    prompts = [line for line in PROMPTS.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    prompts = [prompt for prompt, _ in read_prompts(PROMPTS)][:SHOWN]
     captioned = [(prompt, model.generate(prompt, seed=0, images=1).images[0]) for prompt in prompts]
     _write_sheet(captioned, options.out / "prompts.webp")
     scenes = [draw_scene(world, UNSEEN_SEED, index) for index in range(16)]

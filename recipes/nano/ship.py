@@ -10,8 +10,10 @@ from pathlib import Path
 from dalle_mini.checkpoints.staging import write_whole
 from dalle_mini.checkpoints.store import convert
 from dalle_mini.config import GenerationConfig
+from dalle_mini.text.lexicon import LEXICON_FILE
 from dalle_mini.training.finetune import PROMPTS
 from recipes.world.scenes import draw_scene
+from recipes.world.vocabulary import release
 from recipes.world.world import load_world
 
 DEFAULTS = GenerationConfig(guidance_scale=3.0, temperature=0.8, top_k=256, top_p=0.9)
@@ -32,6 +34,7 @@ def ship(work: Path, assets: Path) -> None:
     for source in sorted(_LICENSES.iterdir()):
         _copy(source, assets / source.name)
     write_whole(assets / "generation.json", (json.dumps(DEFAULTS.to_dict(), indent=2) + "\n").encode())
+    write_whole(assets / LEXICON_FILE, release(load_world()).encode())
     write_whole(assets / PROMPTS, "".join(f"{prompt}\n" for prompt in known_prompts()).encode())
 
 

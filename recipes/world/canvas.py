@@ -97,7 +97,11 @@ class Canvas:
         self.box(x - height * 0.04, base - height * 0.15, x + height * 0.04, base, (104, 74, 52))
         for tier, (low, high, wide) in enumerate(((0.1, 0.55, 0.3), (0.35, 0.78, 0.24), (0.6, 1.0, 0.17))):
             shade = between(color, (255, 255, 255), 0.06 * tier)
-            tip = [(x - height * wide, base - height * low), (x, base - height * high), (x + height * wide, base - height * low)]
+            tip = [
+                (x - height * wide, base - height * low),
+                (x, base - height * high),
+                (x + height * wide, base - height * low),
+            ]
             self.polygon(tip, shade)
 
 

@@ -44,7 +44,9 @@ def paint_layer(art: Art, plan: Plan, layer: Array, canvas: tuple[Pixels, Mask])
     looks = (
         lambda rgb: rgb,
         lambda rgb: recolor(rgb, plan.color[layer], plan.tone[layer]) * (1 - 0.3 * rim)[..., None],
-        lambda rgb: made_of(rgb, surface(art, plan.material[layer], size), plan.tone[layer]) * (1 - 0.5 * rim)[..., None],
+        lambda rgb: (
+            made_of(rgb, surface(art, plan.material[layer], size), plan.tone[layer]) * (1 - 0.5 * rim)[..., None]
+        ),
     )
     rim = jnp.clip(alpha - jnp.stack(near).min(0), 0, 1)
     rgb = lax.switch(plan.look[layer], looks, rgb) * plan.light

@@ -15,7 +15,9 @@ class Encoder:
     """A BERT of six layers whose outputs are averaged over the words."""
 
     def __init__(self, folder: Path) -> None:
-        self.weights = {name: value.astype(np.float32) for name, value in load_file(folder / "model.safetensors").items()}
+        self.weights = {
+            name: value.astype(np.float32) for name, value in load_file(folder / "model.safetensors").items()
+        }
         self.layers = json.loads((folder / "config.json").read_text())["num_hidden_layers"]
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.enable_truncation(32)

@@ -20,9 +20,16 @@ def plural(plurals: Mapping[str, str], noun: str) -> str:
 def indefinite(words: str) -> str:
     """ "a" or "an", by the sound of what follows."""
     first = words.split(" ")[0].lower()
-    if first.startswith(("hour", "heir", "honest", "x-ray", "xray", "8", "11", "18", "x ray")) or first in ("x", "suv", "mri"):
+    if first.startswith(("hour", "heir", "honest", "x-ray", "xray", "8", "11", "18", "x ray")) or first in (
+        "x",
+        "suv",
+        "mri",
+    ):
         return "an"
-    if first.startswith(("uni", "ufo", "uku", "euro", "ewe", "used", "usu", "ura", "uten", "eu")) or first in ("one", "once"):
+    if first.startswith(("uni", "ufo", "uku", "euro", "ewe", "used", "usu", "ura", "uten", "eu")) or first in (
+        "one",
+        "once",
+    ):
         return "a"
     return "an" if first[:1] in "aeiou" else "a"
 

@@ -31,7 +31,9 @@ def paint_beach(turn: int, random: Random) -> Canvas:
         lean = 3 if turn == 0 else -3
         canvas.line([(x, 50), (x + lean * 0.3, 34), (x + lean, 20)], (150, 104, 62), 2)
         for dx, dy in ((-9, 2), (-7, 8), (9, 2), (7, 8), (1, -6)):
-            canvas.line([(x + lean, 20), (x + lean + dx * 0.6, 18 + dy * 0.2), (x + lean + dx, 20 + dy)], (44, 150, 84), 2.4)
+            canvas.line(
+                [(x + lean, 20), (x + lean + dx * 0.6, 18 + dy * 0.2), (x + lean + dx, 20 + dy)], (44, 150, 84), 2.4
+            )
     else:
         canvas.polygon([(x - 9, 38), (x + 5, 38), (x + 3, 40.5), (x - 7, 40.5)], (196, 70, 60))
         canvas.polygon([(x - 2, 24), (x - 2, 37), (x - 10, 37)], WHITE)
@@ -56,7 +58,9 @@ def paint_snow(turn: int, random: Random) -> Canvas:
     canvas.land(wave(38, 4, 60, 0.35 * turn), (196, 216, 236), (214, 230, 244))
     for x, height in (((6, 26), (58, 20)), ((57, 28), (47, 18)), ((7, 20), (17, 14)))[turn]:
         canvas.fir(x, 46, height, (84, 130, 138))
-        canvas.polygon([(x - height * 0.12, 46 - height * 0.72), (x, 46 - height), (x + height * 0.12, 46 - height * 0.72)], WHITE)
+        canvas.polygon(
+            [(x - height * 0.12, 46 - height * 0.72), (x, 46 - height), (x + height * 0.12, 46 - height * 0.72)], WHITE
+        )
     canvas.land(wave(45, 2, 80, 0.2 + 0.3 * turn), (244, 249, 255), (222, 236, 250))
     canvas.dots(random, 26, (1, 1, 63, 44), 0.9, WHITE)
     return canvas
@@ -66,7 +70,13 @@ def paint_forest(turn: int, random: Random) -> Canvas:
     canvas = Canvas((190, 228, 180), (224, 242, 200))
     for x in (2, 18, 34, 50, 64):
         canvas.fir(x + 4 * turn - 4, 46, 38 + (x * 7 + turn * 5) % 9, (126, 180, 130))
-    for x, height in ((6, 46), (58, 48), (27, 34)) if turn == 0 else ((10, 48), (46, 36), (62, 46)) if turn == 1 else ((0, 44), (20, 38), (55, 50)):
+    for x, height in (
+        ((6, 46), (58, 48), (27, 34))
+        if turn == 0
+        else ((10, 48), (46, 36), (62, 46))
+        if turn == 1
+        else ((0, 44), (20, 38), (55, 50))
+    ):
         canvas.fir(x, 49, height, (46, 112, 74))
     canvas.land(wave(45, 0.8, 40, turn / 3), (98, 160, 78), (62, 120, 56))
     for x in ((12, 52), (8, 44), (24, 58))[turn]:
@@ -100,7 +110,12 @@ def paint_underwater(turn: int, random: Random) -> Canvas:
             canvas.line([(x, 58), (x + dx, 50)], (240, 110, 120), 1.8)
             canvas.disc(x + dx, 50, 1.3, (240, 110, 120))
     for _ in range(8):
-        canvas.disc(random.choice((random.uniform(3, 14), random.uniform(50, 61))), random.uniform(4, 44), random.uniform(0.8, 1.9), (190, 234, 248))
+        canvas.disc(
+            random.choice((random.uniform(3, 14), random.uniform(50, 61))),
+            random.uniform(4, 44),
+            random.uniform(0.8, 1.9),
+            (190, 234, 248),
+        )
     return canvas
 
 
@@ -198,7 +213,17 @@ def paint_volcano(turn: int, random: Random) -> Canvas:
         canvas.line([(x, 17), (x + dx * 0.6, 8 + abs(dx) * 0.3), (x + dx, 11 + abs(dx))], (255, 196, 70), 1.1)
     canvas.polygon([(x - 33, 48), (x - 6, 16), (x + 6, 16), (x + 33, 48)], (74, 50, 62))
     canvas.polygon([(x + 2, 16), (x + 6, 16), (x + 33, 48), (x + 12, 48)], (58, 38, 52))
-    lava = [(x - 6, 16), (x + 6, 16), (x + 4, 22), (x + 7, 32), (x + 3, 44), (x + 1, 32), (x - 2, 26), (x - 5, 34), (x - 4, 22)]
+    lava = [
+        (x - 6, 16),
+        (x + 6, 16),
+        (x + 4, 22),
+        (x + 7, 32),
+        (x + 3, 44),
+        (x + 1, 32),
+        (x - 2, 26),
+        (x - 5, 34),
+        (x - 4, 22),
+    ]
     canvas.polygon(lava, (250, 104, 34))
     canvas.polygon([(x - 4, 16), (x + 4, 16), (x + 1, 24), (x - 2, 21)], (255, 206, 80))
     canvas.land(wave(46, 1, 30, 0.3 * turn), (98, 66, 70), (66, 44, 54))

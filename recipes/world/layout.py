@@ -85,9 +85,7 @@ def cast(world: World, facts: Facts, random: Random) -> list[Actor]:
         width, height = world.sprites[drawing.name].size
         longer = max(width, height)
         copies = facts.count if len(facts.things) == 1 else 1
-        actors += [
-            Actor(thing, drawing, width / longer, height / longer, random.random() < 0.5) for _ in range(copies)
-        ]
+        actors += [Actor(thing, drawing, width / longer, height / longer, random.random() < 0.5) for _ in range(copies)]
     return actors
 
 
@@ -107,7 +105,7 @@ def arrange(world: World, facts: Facts, actors: list[Actor], random: Random) -> 
             return [on_seat(actors[1], below), below]
         case "wearing":
             wearer = Spot(8, 16, 48)
-            return [wearer, on_head(actors[0], wearer)]
+            return [wearer, on_head(actors[0], actors[1], wearer)]
         case "eating":
             eater = Spot(8, random.choice((8, 16)), 48)
             return [eater, at_mouth(actors[0], eater)]
@@ -140,11 +138,12 @@ def on_seat(below: Actor, spot: Spot) -> Spot:
     return Spot(between(column, 32), between(row, 32), 32)
 
 
-def on_head(wearer: Actor, spot: Spot) -> Spot:
+def on_head(wearer: Actor, hat: Actor, spot: Spot) -> Spot:
     """The box of a hat whose lower edge meets the head of what stands at `spot`."""
     across, down, wide = anchor(wearer, lambda drawing: drawing.head)
     x, y = wearer.placed((across, down), spot)
     size = 24 if wide * wearer.width < 0.6 else 32
+    y += (1 - hat.drawing.brim) * hat.height * size
     column, row = snapped(x - size // 2, HALF_CELL), snapped(y - size + 4, HALF_CELL)
     return Spot(between(column, SIDE - size), between(row, SIDE - size), size)
 

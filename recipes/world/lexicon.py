@@ -65,7 +65,7 @@ class Row:
 
 
 def read_target(text: str) -> Target:
-    """"material:wood", or a thing's name."""
+    """ "material:wood", or a thing's name."""
     kind, _, name = text.rpartition(":")
     return Target(kind or "thing", name)
 
@@ -105,10 +105,10 @@ class Sources:
             raise SystemExit(f"unknown targets: {unknown}")
 
     def weigh(self, word: str) -> int:
-        """How common a word is; a phrase is a fifth as common as its rarest word, 0 where one is in no list."""
+        """How common a word is; a phrase is a twentieth as common as its rarest word, 0 where one is in no list."""
         parts = [part for part in re.split(r"[ '-]+", word.lower()) if part not in ("s", "")]
         least = min((self.weights.get(part, 0) for part in parts), default=0)
-        return least if len(parts) == 1 else -(-least // 5)
+        return least if len(parts) == 1 else -(-least // 20)
 
 
 def read_weights(folder: Path) -> dict[str, int]:
@@ -192,7 +192,8 @@ def targets_of(wordnet: WordNet, known: Mapping[int, list[Target]], offset: int)
 def sense_shares(wordnet: WordNet, word: str, order: tuple[int, ...]) -> dict[int, float]:
     """How much of a word's use falls to each of its senses; rare words go by the order of WordNet alone."""
     counts = [wordnet.counts.get((word, number + 1), 0) + 0.6**number for number in range(len(order))]
-    return {offset: count / sum(counts) for offset, count in zip(order, counts, strict=True)}
+    whole = sum(counts) + wordnet.elsewhere.get(word, 0)
+    return {offset: count / whole for offset, count in zip(order, counts, strict=True)}
 
 
 def is_latin(sources: Sources, spelling: str) -> bool:
@@ -220,7 +221,9 @@ class Lexicon:
         self.rows: dict[tuple[str, str], Row] = {}
         self.by_hand: set[str] = set()
         self.encoder = encoder
-        self.targets = sorted({target for targets in self.plain.values() for target in targets if target.kind == "thing"})
+        self.targets = sorted(
+            {target for targets in self.plain.values() for target in targets if target.kind == "thing"}
+        )
         self.vectors = encoder.encode([target.name for target in self.targets])
         self.near = self.vectors @ self.vectors.T
 
@@ -270,7 +273,9 @@ class Lexicon:
     def add_emoji(self, path: Path) -> None:
         """Emoji themselves, and their labels and tags where these are near what they show."""
         owners = {entry["emoji"].rstrip("\ufe0f"): thing for thing, entry in self.sources.things.items()}
-        entries = [entry for entry in json.loads(path.read_text(encoding="utf-8")) if entry.get("group", 9) not in (2, 9)]
+        entries = [
+            entry for entry in json.loads(path.read_text(encoding="utf-8")) if entry.get("group", 9) not in (2, 9)
+        ]
         tags: list[tuple[str, str]] = []
         labels = self.encoder.encode([entry["label"] for entry in entries]) @ self.vectors.T
         for entry, scores in zip(entries, labels, strict=True):
@@ -307,8 +312,13 @@ class Lexicon:
         wordnet, words = self.sources.wordnet, []
         for word, order in wordnet.order.items():
             lexname = wordnet.senses[order[0]].lexname
-            common = self.sources.weigh(word) >= EMBEDDED or " " in word and self.sources.weigh(word) >= EMBEDDED // 5
-            if common and lexname in DRAWABLE and not self.knows(word) and not is_latin(self.sources, wordnet_spelling(wordnet, word)):
+            common = self.sources.weigh(word) >= EMBEDDED or " " in word and self.sources.weigh(word) >= EMBEDDED // 20
+            if (
+                common
+                and lexname in DRAWABLE
+                and not self.knows(word)
+                and not is_latin(self.sources, wordnet_spelling(wordnet, word))
+            ):
                 words.append(word)
         glosses = [wordnet.senses[wordnet.order[word][0]].gloss.split(";")[0] for word in words]
         meant = self.encoder.encode([f"{word}: {gloss}" for word, gloss in zip(words, glosses, strict=True)])
@@ -320,7 +330,9 @@ class Lexicon:
                 self.add(word, near, max(self.sources.weigh(word) // 4, 1))
 
     def knows(self, word: str) -> bool:
-        return word in self.plain or any((word, kind) in self.rows for kind in ("thing", "color", "material", "background", "style"))
+        return word in self.plain or any(
+            (word, kind) in self.rows for kind in ("thing", "color", "material", "background", "style")
+        )
 
 
 def alike(first: str, second: str) -> bool:
@@ -334,7 +346,9 @@ def wordnet_spelling(wordnet: WordNet, word: str) -> str:
     return next((each for each in wordnet.senses[wordnet.order[word][0]].words if each.lower() == word), word)
 
 
-COMMON = frozenset("a an the of in on at to and or no little big small old young new good bad hot cold hand head face body light high low back front long short wild flat round square open wet dry soft hard water home day time world life side line work present past place wall minute second hour close sign fancy picture drawing walking running flying swimming playing driving sitting eating riding quality saw set put color made looking hanging piece pair number view scene left right case end part kind top full fast slow empty art style closed name one two three four five six seven eight nine ten up down out off over under into about for with as by".split())
+COMMON = frozenset(
+    "a an the of in on at to and or no little big small old young new good bad hot cold hand head face body light high low back front long short wild flat round square open wet dry soft hard water home day time world life side line work present past place wall minute second hour close sign fancy picture drawing walking running flying swimming playing driving sitting eating riding quality saw set put color made looking hanging piece pair number view scene left right case end part kind top full fast slow empty art style closed name one two three four five six seven eight nine ten up down out off over under into about for with as by".split()
+)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Places that people made. Each painter takes one of three arrangements (0, 1, 2) and the dice for what is scattered."""
+"""Places that people made. Each painter takes one of three arrangements (0, 1, 2) and dice for what is scattered."""
 
 from random import Random
 
@@ -132,7 +132,9 @@ def paint_farm(turn: int, random: Random) -> Canvas:
     x = (14, 48, 12)[turn]
     red: Color = (200, 62, 54)
     canvas.polygon([(x - 13, 22), (x - 8, 12), (x, 7), (x + 8, 12), (x + 13, 22)], (112, 62, 56))
-    canvas.polygon([(x - 11, 44), (x - 11, 21), (x - 7, 13.6), (x, 9.4), (x + 7, 13.6), (x + 11, 21), (x + 11, 44)], red)
+    canvas.polygon(
+        [(x - 11, 44), (x - 11, 21), (x - 7, 13.6), (x, 9.4), (x + 7, 13.6), (x + 11, 21), (x + 11, 44)], red
+    )
     canvas.box(x - 5, 28, x + 5, 44, WHITE)
     canvas.box(x - 4, 29, x + 4, 44, (150, 44, 42))
     for a, b in (((x - 4, 29), (x + 4, 44)), ((x + 4, 29), (x - 4, 44))):
@@ -157,7 +159,9 @@ def paint_stage(turn: int, random: Random) -> Canvas:
     canvas = Canvas((48, 18, 44), (84, 26, 60))
     beams = ((32,), (16, 48), (24, 40))[turn]
     for x in beams:
-        canvas.polygon([(x - 2, 0), (x + 2, 0), (32 + (x - 32) * 0.3 + 17, 54), (32 + (x - 32) * 0.3 - 17, 54)], (136, 76, 96))
+        canvas.polygon(
+            [(x - 2, 0), (x + 2, 0), (32 + (x - 32) * 0.3 + 17, 54), (32 + (x - 32) * 0.3 - 17, 54)], (136, 76, 96)
+        )
     canvas.glow(32, 40, 18, (255, 222, 160), 0.45)
     canvas.band(47, 64, (188, 126, 76), (140, 86, 52))
     for y in (51, 56.5):
@@ -186,7 +190,11 @@ def paint_graveyard(turn: int, random: Random) -> Canvas:
     for y, dx, dy in ((34, 9, -7), (28, -7, -8), (22, 10, -7)):
         canvas.line([(x + lean * 1.4, y), (x + lean * dx, y + dy), (x + lean * dx * 1.3, y + dy - 4)], branch, 1.1)
     canvas.land(wave(42, 1.8, 50, 0.3 * turn), (76, 96, 92), (50, 68, 70))
-    stones = (((20, 38, 5), (57, 40, 6), (40, 36, 4)), ((8, 40, 6), (44, 38, 5), (27, 36, 4)), ((8, 40, 6), (24, 37, 4), (45, 38, 5)))
+    stones = (
+        ((20, 38, 5), (57, 40, 6), (40, 36, 4)),
+        ((8, 40, 6), (44, 38, 5), (27, 36, 4)),
+        ((8, 40, 6), (24, 37, 4), (45, 38, 5)),
+    )
     for at, top, half in stones[turn]:
         top -= 8
         canvas.disc(at, top + half, half, (150, 154, 166))

@@ -1,4 +1,4 @@
-"""A scene as a few numbers: which drawings stand where and how they look. The host draws plans, `compose` paints them."""
+"""A scene as a few numbers: which drawings stand where, how they look. The host draws plans, `compose` paints them."""
 
 from random import Random
 from typing import NamedTuple

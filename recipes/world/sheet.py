@@ -1,7 +1,7 @@
 """Contact sheets of scenes, to look at.
 
-    python -m recipes.world.sheet OUT.png                      the first scenes of a seed, with captions
-    python -m recipes.world.sheet OUT.png --every background   one of each: background, style, material, color, relation
+python -m recipes.world.sheet OUT.png                      the first scenes of a seed, with captions
+python -m recipes.world.sheet OUT.png --every background   one of each: background, style, material, color, relation
 """
 
 import argparse

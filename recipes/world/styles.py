@@ -66,7 +66,9 @@ def gradient(value: Mask, *rgb: tuple[int, int, int]) -> Pixels:
     """A color for every value in 0..1, through all the given ones at even steps."""
     table = colors(*rgb)
     shares = [jnp.clip(value * (len(table) - 1) - number, 0, 1)[..., None] for number in range(len(table) - 1)]
-    return table[0] + sum(share * (after - before) for share, before, after in zip(shares, table, table[1:], strict=False))
+    return table[0] + sum(
+        share * (after - before) for share, before, after in zip(shares, table, table[1:], strict=False)
+    )
 
 
 def saturated(rgb: Pixels, amount: float) -> Pixels:
@@ -136,7 +138,9 @@ def oil_painting(pixels: Pixels, things: Mask) -> Pixels:
     flat = (corners[..., :3] * weight[..., None]).sum(0) / weight.sum(0)[..., None]
     row, column = grid(pixels)
     turn = 2.4 * np.sin(row * 0.13 + 1) * np.sin(column * 0.11) + 0.9
-    bristle = np.sin((column * np.cos(turn) + row * np.sin(turn)) * 1.3) * (0.6 + 0.4 * np.sin(row * 0.5 - column * 0.3))
+    bristle = np.sin((column * np.cos(turn) + row * np.sin(turn)) * 1.3) * (
+        0.6 + 0.4 * np.sin(row * 0.5 - column * 0.3)
+    )
     return jnp.clip(saturated(flat, 1.3) + 0.045 * bristle[..., None].astype(np.float32), 0, 1)
 
 
@@ -171,7 +175,9 @@ def old_photo(pixels: Pixels, things: Mask) -> Pixels:
     light = luminance(pixels)
     row, column = grid(pixels)
     away = ((row - 32) ** 2 + (column - 32) ** 2) / 32**2
-    faded = (0.06 + 0.4 * light + 0.52 * ramp(light, 0.1, 0.95)) * (1 - 0.34 * np.clip(away - 0.25, 0, 1.6).astype(np.float32))
+    faded = (0.06 + 0.4 * light + 0.52 * ramp(light, 0.1, 0.95)) * (
+        1 - 0.34 * np.clip(away - 0.25, 0, 1.6).astype(np.float32)
+    )
     sepia = gradient(faded, (38, 22, 12), (128, 88, 52), (206, 170, 120), (248, 232, 200))
     border = np.minimum(np.minimum(row, 64 - row), np.minimum(column, 64 - column))
     return mix(colors((240, 228, 204))[0], sepia, ramp(border, 2.0, 2.6))
@@ -224,7 +230,9 @@ def x_ray(pixels: Pixels, things: Mask) -> Pixels:
     rim = things * (1 - soft) * 1.5
     inside = things * (0.18 + 0.62 * (1 - light)) + 0.9 * edges(light) * things
     glow = 0.16 * soft * (1 - things)
-    return gradient(jnp.clip(0.04 + glow + inside + rim, 0, 1), (3, 7, 18), (26, 72, 120), (118, 184, 224), (238, 250, 255))
+    return gradient(
+        jnp.clip(0.04 + glow + inside + rim, 0, 1), (3, 7, 18), (26, 72, 120), (118, 184, 224), (238, 250, 255)
+    )
 
 
 def thermal(pixels: Pixels, things: Mask) -> Pixels:

@@ -98,7 +98,9 @@ def stated(world: World) -> Iterator[tuple[str, str, str]]:
     for name, entry in world.colors.items():
         yield from ((word, "color", name) for word in entry["words"])
     for name, entry in world.materials.items():
-        yield from ((word, "material", name) for word in (*entry["words"], *entry["adjectives"], entry.get("emoji", "")) if word)
+        yield from (
+            (word, "material", name) for word in (*entry["words"], *entry["adjectives"], entry.get("emoji", "")) if word
+        )
     for name, entry in world.backgrounds.items():
         yield from ((word, "place", name) for word in (*entry["words"], entry.get("emoji", "")) if word)
         yield from ((word, "background", name) for word in entry["nouns"])

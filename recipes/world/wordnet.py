@@ -36,6 +36,7 @@ class WordNet:
     senses: dict[int, Sense]
     order: dict[str, tuple[int, ...]]
     counts: dict[tuple[str, int], int]
+    elsewhere: dict[str, int]  # how often a word is a verb or an adjective
 
     def find(self, name: str) -> int:
         """The offset of a sense such as "bat 1"."""
@@ -85,7 +86,7 @@ def read_wordnet(folder: Path) -> WordNet:
         if not line.startswith("  "):
             fields = line.split()
             order[fields[0].replace("_", " ")] = tuple(map(int, fields[-int(fields[2]) :]))
-    return WordNet(senses, order, read_counts(folder / "cntlist.rev"))
+    return WordNet(senses, order, *read_counts(folder / "cntlist.rev"))
 
 
 def read_sense(line: str) -> Sense:
@@ -106,12 +107,15 @@ def read_sense(line: str) -> Sense:
     )
 
 
-def read_counts(path: Path) -> dict[tuple[str, int], int]:
-    """How often the senses of nouns stand in WordNet's tagged texts, by word and number."""
-    counts = {}
+def read_counts(path: Path) -> tuple[dict[tuple[str, int], int], dict[str, int]]:
+    """How often the senses of nouns, by word and number, and other words stand in WordNet's tagged texts."""
+    counts, elsewhere = {}, defaultdict(int)
     for line in path.read_text(encoding="utf-8").splitlines():
         key, number, count = line.split()
         word, _, rest = key.partition("%")
+        word = word.replace("_", " ")
         if rest.startswith("1:"):
-            counts[word.replace("_", " "), int(number)] = int(count)
-    return counts
+            counts[word, int(number)] = int(count)
+        else:
+            elsewhere[word] += int(count)
+    return counts, dict(elsewhere)
