@@ -19,7 +19,7 @@ LEXICON_FILE = "lexicon.tsv"
 
 _ARTICLES = frozenset(("a", "an", "the", "my", "your", "his", "her", "its", "our", "their", "this", "that", "some"))
 _PLACES_AFTER = frozenset(
-    "in on at inside into through across over above under underneath below beneath near by around beside from along"
+    "in on at inside into through across over above under underneath below beneath around from along"
     " within outside against exploring visiting".split()
 )
 _GROUNDS = frozenset(("background", "backdrop", "wall", "backgrounds"))
@@ -55,9 +55,10 @@ class Mention:
 
 @dataclass(frozen=True, eq=False)
 class Lexicon:
-    """Meanings by phrase and kind."""
+    """Meanings by phrase and kind; `worn` are the things that are worn."""
 
     phrases: Mapping[str, Mapping[str, tuple[str, ...]]]
+    worn: frozenset[str] = frozenset()
 
     @classmethod
     def from_file(cls, path: str | os.PathLike) -> "Lexicon":
@@ -72,8 +73,9 @@ class Lexicon:
                 )
             word, kind, meaning = fields
             kinds = phrases.setdefault(" ".join(_tokens(word)), {})
-            kinds[kind] = (*kinds.get(kind, ()), meaning)
-        return cls(phrases)
+            kinds[kind] = tuple(dict.fromkeys((*kinds.get(kind, ()), meaning)))
+        worn = {meaning for kinds in phrases.values() for meaning in kinds.get("worn", ())}
+        return cls(phrases, frozenset(worn))
 
     @classmethod
     def from_directory(cls, path: str | os.PathLike) -> "Lexicon | None":
@@ -83,7 +85,7 @@ class Lexicon:
 
     def read(self, prompt: str) -> Reading:
         """Tell what the prompt names."""
-        sentence = _Sentence(self._mentions(_tokens(prompt)))
+        sentence = _Sentence(self._mentions(_tokens(prompt)), self.worn)
         return sentence.read()
 
     def _mentions(self, tokens: list[str]) -> list[Mention]:
@@ -119,6 +121,7 @@ class _Sentence:
     """Goes through the mentions once, from left to right."""
 
     mentions: list[Mention]
+    worn: frozenset[str]
     labels: dict[str, str] = field(default_factory=dict)
     words: list[tuple[str, str]] = field(default_factory=list)
     pending: list[tuple[str, str, str]] = field(default_factory=list)  # (typed, field, value) of a noun to come
@@ -189,17 +192,17 @@ class _Sentence:
             self.labels["count"] = str(len(self.signs))
         elif "second" not in self.labels and (self.relation or sign):
             self.labels["second"] = name
-            self.labels["relation"] = self._relation(mention)
+            self.labels["relation"] = self._relation(name)
         else:
             return
         self.pending.clear()
         self.relation = None
         self.words.append((mention.typed, name))
 
-    def _relation(self, second: Mention) -> str:
+    def _relation(self, second: str) -> str:
         meanings = self.relation.meanings["relation"] if self.relation else ("next to",)
         if "wearing" in meanings and len(meanings) > 1:
-            return "wearing" if "worn" in second.meanings else next(each for each in meanings if each != "wearing")
+            return "wearing" if second in self.worn else next(each for each in meanings if each != "wearing")
         return meanings[0]
 
     def _settle(self) -> None:

@@ -40,6 +40,7 @@ DRAWABLE = ("animal", "artifact", "food", "plant", "object", "phenomenon", "subs
 LEVELS = {10: 400, 20: 200, 35: 100, 40: 60, 50: 30, 55: 20, 60: 10, 70: 3}
 EMBEDDED = 30  # the lowest weight of words that embeddings are asked for
 NEAR, SURE = 0.50, 0.62  # cosines: of a word to its target, and of an emoji's tag to it
+DOING = ("eating", "riding", "wearing", "sitting", "standing", "flying")  # "eating apple"
 MARKS = ("disparagement", "ethnic slur", "obscenity", "vulgarism", "trademark", "slang")
 
 
@@ -205,9 +206,9 @@ def is_latin(sources: Sources, spelling: str) -> bool:
 
 
 def compound(word: str, plain: Mapping[str, list[Target]]) -> bool:
-    """Whether it only says a color or material of a thing: "black cat" needs no row of its own."""
+    """Whether it only says what a thing looks like or does: "black cat" needs no row of its own."""
     first, _, rest = word.partition(" ")
-    looks = any(target.kind in ("color", "material") for target in plain.get(first, ()))
+    looks = any(target.kind in ("color", "material") for target in plain.get(first, ())) or first in DOING
     return looks and bool(rest)
 
 
@@ -346,8 +347,15 @@ def wordnet_spelling(wordnet: WordNet, word: str) -> str:
     return next((each for each in wordnet.senses[wordnet.order[word][0]].words if each.lower() == word), word)
 
 
+# Words that stand alone for nothing, but may be part of a phrase: "hot air balloon".
 COMMON = frozenset(
-    "a an the of in on at to and or no little big small old young new good bad hot cold hand head face body light high low back front long short wild flat round square open wet dry soft hard water home day time world life side line work present past place wall minute second hour close sign fancy picture drawing walking running flying swimming playing driving sitting eating riding quality saw set put color made looking hanging piece pair number view scene left right case end part kind top full fast slow empty art style closed name one two three four five six seven eight nine ten up down out off over under into about for with as by".split()
+    "a an the of in on at to and or no little big small old young new good bad hot cold hand head face "
+    "body light high low back front long short wild flat round square open wet dry soft hard water home "
+    "day time world life side line work present past place wall minute second hour close sign fancy "
+    "picture drawing walking running flying swimming playing driving sitting eating riding quality saw "
+    "set put color made looking hanging piece pair number view scene left right case end part kind top "
+    "full fast slow empty art style closed name one two three four five six seven eight nine ten up down "
+    "out off over under into about for with as by".split()
 )
 
 

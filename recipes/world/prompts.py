@@ -1,7 +1,7 @@
-"""Writes prompts for evaluation, with what they name: `python -m recipes.world.prompts --kind single --out FILE.tsv`.
+"""Writes prompts for evaluation: `python -m recipes.world.prompts --kind single --out FILE.tsv`.
 
-A line is the prompt and, after tabs, `thing=cat`, `background=beach` and so on: all that the prompt names. Kinds that are
-held out hold a combination that training never sees; the others hold none, in fresh words of a fresh seed. Synonyms are
+A line is the prompt and, after tabs, `thing=cat`, `background=beach` and so on: all that the prompt names. Kinds that
+are held out hold a combination that training never sees; the others hold none, in fresh words of a fresh seed. Synonyms are
 words of the lexicon in place of a thing's name.
 """
 

@@ -1,7 +1,7 @@
 """The words of a world: those of `words.toml`, and those of the lexicon that lead to something the world has.
 
-A row of the lexicon has up to four targets; of these the first counts that the world knows. `release` gives what a model
-needs at run time to tell which words it went by.
+A row of the lexicon has up to four targets; of these the first counts that the world knows. `release` gives what a
+model needs at run time to tell which words it went by.
 """
 
 from collections import defaultdict
