@@ -4,6 +4,7 @@ Tests are compile time, so every compiled function is kept in pytest's cache fol
 Shapes in annotations are checked at each call, in modules that are imported after this file.
 """
 
+import importlib
 import ipaddress
 import os
 import shutil
@@ -24,6 +25,15 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 jaxtyping.install_import_hook("dalle_mini", "shapes.check")
+
+
+@pytest.fixture(scope="module")
+def quick_compiles() -> Iterator[None]:
+    """Halve the time of compiling, for modules that spend theirs there; what comes out is slower, and as exact."""
+    jax = importlib.import_module("jax")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 class NetworkForbidden(RuntimeError):

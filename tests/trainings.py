@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -175,6 +176,7 @@ def start_python(*arguments: str | Path, devices: int = 1) -> Generator[subproce
     """Python in a process of its own that sees so many devices, and the modules of the tests; killed at the end."""
     environment = {
         **os.environ,
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": str(jax.config.read("jax_disable_most_optimizations")),
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
         "PYTHONPATH": os.pathsep.join(map(str, (TESTS, TESTS.parent))),
     }
@@ -202,6 +204,14 @@ def wait_for_step(workdir: Path, step: int) -> None:
     while not path.exists() or len(path.read_bytes().splitlines()) < step:
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def stop_at(step: int, batches, first_step: int) -> Iterator[Batch]:
+    """The batches of a task, in whose step `step` comes the signal to stop."""
+    for number, batch in enumerate(batches(first_step), start=first_step):
+        if number == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+        yield batch
 
 
 def read_metrics_file(workdir: Path) -> list[dict]:

@@ -49,6 +49,7 @@ def run(options: Options) -> int:
     captions = f", {kept.named} of them captioned by their names" if kept.named else ""
     put_out(
         f"{order.name}: learned {kept.pictures} pictures{captions} in {minutes:.1f} minutes",
+        *(f"left out: {count} {reason}" for reason, count in kept.left_out.items()),
         f"before and after: {kept.folder / SHEET}",
         f'draw with it: dalle-mini generate "…" --model {order.name}, or ./run --model {order.name}',
     )

@@ -6,7 +6,11 @@ pictures that the release itself drew beforehand, so that it does not forget wha
 call go on where an earlier one was stopped; it goes when the model is kept.
 """
 
+import contextlib
 import dataclasses
+import hashlib
+import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -17,13 +21,14 @@ from dalle_mini.checkpoints.digests import model_digest
 from dalle_mini.checkpoints.releases import ResolvedRelease, available_releases, home, resolve
 from dalle_mini.checkpoints.staging import output_errors, write_whole
 from dalle_mini.checkpoints.store import convert, load_transformer, save_transformer
+from dalle_mini.config import check_seed
 from dalle_mini.data.build import BuildConfig, build_pictures
 from dalle_mini.data.encode import Encoder, encode_pictures, tokenizer_digest
 from dalle_mini.data.manifest import Manifest
 from dalle_mini.data.records import pack_tokens
 from dalle_mini.data.shards import RecordSet, RecordWriter
 from dalle_mini.data.sources import open_source
-from dalle_mini.errors import Cancelled, ConfigError
+from dalle_mini.errors import Cancelled, ConfigError, DataError
 from dalle_mini.grid import compose_grid, save_png
 from dalle_mini.pipeline import DalleMini, load
 from dalle_mini.training import loop
@@ -32,6 +37,7 @@ from dalle_mini.training.transformer import TransformerTask
 PROMPTS = "prompts.txt"
 """In a release's folder: prompts that it knows, one a line."""
 SHEET = "before-after.png"
+ORDER = "order.json"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _REHEARSED = 128
@@ -62,6 +68,7 @@ class Finetuning:
             folder = home() / "models" / self.name
             hint = f"choose another name, or delete {folder}" if folder.exists() else "choose another name"
             raise ConfigError(f"there is a model {self.name!r} already", hint=hint)
+        check_seed(self.seed)
         if self.steps < 1:
             raise ConfigError(f"steps={self.steps!r} must be at least 1")
 
@@ -72,18 +79,21 @@ class Finetuning:
 
 @dataclasses.dataclass(frozen=True)
 class Kept:
-    """A finished model; `named` of its `pictures` were captioned by the names of their files and folders."""
+    """A finished model; `named` of its `pictures` were captioned by the names of their files and folders, and
+    `left_out` counts those that it could not learn from, by reason."""
 
     folder: Path
     pictures: int
     named: int
     rehearsed: int
+    left_out: dict[str, int]
 
 
 def finetune(order: Finetuning, show: Show) -> Kept:
     """Build, encode, rehearse, train and keep; raises DalleMiniError."""
     base = resolve(order.base)
     model = load(order.base)
+    _claim(order)
     pictures = _build(order, model, show)
     tokens = _encode(order, base, model, pictures, show)
     rehearsed = _rehearse(order, base, model, show)
@@ -93,7 +103,38 @@ def finetune(order: Finetuning, show: Show) -> Kept:
     if not (order.work / "run" / "model").exists():
         raise Cancelled("stopped while learning", hint="the same command goes on from there")
     folder = _keep(order, base, model, prompts)
-    return Kept(folder, len(tokens), pictures.manifest.named, rehearsed)
+    left_out = {reason: found.count for reason, found in pictures.manifest.dropped.items()}
+    return Kept(folder, len(tokens), pictures.manifest.named, rehearsed, left_out)
+
+
+def _claim(order: Finetuning) -> None:
+    """Note in the folder of work what it is for; ConfigError if it is for something else."""
+    path = order.work / ORDER
+    wanted = {"pictures": str(order.pictures.absolute()), "from": order.base, "files": _list_files(order.pictures)}
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        found = None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"can't read {path}: {error}", hint=f"delete {order.work} to begin anew") from error
+    if found not in (None, wanted):
+        changed = ", ".join(name for name in wanted if found.get(name) != wanted[name])
+        message = f"{order.name!r} was begun with other {changed} than now, and stopped before it was finished"
+        raise ConfigError(message, hint=f"go on as it was begun, choose another name, or delete {order.work}")
+    with output_errors(order.work):
+        order.work.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json.dumps(wanted).encode())
+
+
+def _list_files(pictures: Path) -> str:
+    """One SHA-256 of the names, sizes and times of what is to be learned from."""
+    digest = hashlib.sha256()
+    for path in sorted(pictures.rglob("*")) if pictures.is_dir() else [pictures]:
+        with contextlib.suppress(OSError):  # a link to nowhere, or a file that just went
+            found = path.stat()
+            line = os.fsencode(path.relative_to(pictures)) + f"\0{found.st_size} {found.st_mtime_ns}\n".encode()
+            digest.update(line)
+    return digest.hexdigest()
 
 
 def _build(order: Finetuning, model: DalleMini, show: Show) -> RecordSet:
@@ -102,8 +143,13 @@ def _build(order: Finetuning, model: DalleMini, show: Show) -> RecordSet:
     config = BuildConfig(
         resolution=model.vqgan_config.resolution, min_side=8, caption_from_names=True, keep_duplicates=True
     )
-    source = open_source(order.pictures)
-    build_pictures(source, out, config, on_progress=lambda share, _: show("reading pictures", share))
+    try:
+        source = open_source(order.pictures)
+        build_pictures(source, out, config, on_progress=lambda share, _: show("reading pictures", share))
+    except DataError:
+        if not out.exists():  # nothing was begun: the name is free for another folder
+            shutil.rmtree(order.work)
+        raise
     return RecordSet.open(out, "pictures")
 
 

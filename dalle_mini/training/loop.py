@@ -22,6 +22,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from dalle_mini.arrays import Params
+from dalle_mini.config import check_seed
 from dalle_mini.training.metrics import Writer, open_writers
 from dalle_mini.training.runfile import require_not_negative, require_positive
 from dalle_mini.training.saves import Saves
@@ -60,7 +61,8 @@ class LoopConfig:
 
     def __post_init__(self) -> None:
         require_positive(self, "loop", "log_every", "save_every", "sample_every", "keep")
-        require_not_negative(self, "loop", "seed", "keep_every", "spike_factor")
+        require_not_negative(self, "loop", "keep_every", "spike_factor")
+        check_seed(self.seed)
 
 
 class Batch(Protocol):

@@ -13,6 +13,8 @@ from dalle_mini.cli import main
 from dalle_mini.data.shards import RecordSet
 from dalle_mini.ranking import Clip
 
+pytestmark = pytest.mark.usefixtures("quick_compiles")
+
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -12,6 +12,8 @@ from sets import write_pictures
 from dalle_mini.cli import extras, main
 from dalle_mini.data.shards import RecordSet
 
+pytestmark = pytest.mark.usefixtures("quick_compiles")
+
 RUN = """
 [data]
 tokens = "tokens"

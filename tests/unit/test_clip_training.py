@@ -3,18 +3,15 @@
 import functools
 import itertools
 import json
-import os
-import signal
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import orbax.checkpoint as ocp
 import pytest
 from doubles import CAPTIONS
 from PIL import Image
 from sets import write_pictures
+from trainings import read_save, stop_at
 
 from dalle_mini.cli import main
 from dalle_mini.errors import CheckpointError, ConfigError, DataError
@@ -24,6 +21,8 @@ from dalle_mini.training import loop
 from dalle_mini.training.caption_sheet import compose_caption_sheet
 from dalle_mini.training.clip import AugmentationConfig, CLIPTask, augment, contrastive_loss
 from dalle_mini.training.runfile import read_run_file
+
+pytestmark = pytest.mark.usefixtures("quick_compiles")
 
 SIDE = 16
 COLORS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (40, 50, 220), "yellow": (230, 220, 40)}
@@ -96,12 +95,6 @@ def task(place, *overrides: str) -> CLIPTask:
     return CLIPTask(read_run_file(path, overrides))
 
 
-def read_save(workdir: Path, step: int) -> dict[str, np.ndarray]:
-    """The arrays of a run's state by their paths, read without our own code."""
-    with ocp.StandardCheckpointer() as checkpointer:
-        return checkpointer.restore((workdir / "saves" / str(step) / "default").absolute())
-
-
 def test_the_loss_is_the_mean_of_both_choices() -> None:
     random = np.random.default_rng(0)
     texts, images = (random.standard_normal((5, 7)) for _ in range(2))
@@ -140,14 +133,6 @@ def test_the_factor_of_the_logits_stays_at_most_100(place) -> None:
     for batch in itertools.islice(run.batches(0), 3):
         state, metrics = train_step(state, batch.arrays)
         assert metrics["scale"] <= 100.001
-
-
-def stop_at(step: int, batches, first_step: int):
-    """Batches that come with the signal to stop, before step `step`."""
-    for number, batch in enumerate(batches(first_step), start=first_step):
-        if number == step:
-            os.kill(os.getpid(), signal.SIGTERM)
-        yield batch
 
 
 def test_a_stopped_run_ends_as_an_unbroken_one(place, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

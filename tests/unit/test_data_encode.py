@@ -17,6 +17,8 @@ from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import CheckpointError, DataError, OutputError
 from dalle_mini.models import vqgan
 
+pytestmark = pytest.mark.usefixtures("quick_compiles")
+
 COUNT = 11
 
 

@@ -18,6 +18,8 @@ from dalle_mini.data.items import Drop
 from dalle_mini.data.judges import UNFIT
 from dalle_mini.data.shards import RecordSet
 
+pytestmark = pytest.mark.usefixtures("quick_compiles")
+
 TEXT = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) for line in block.splitlines()]
 PYTHON = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)

@@ -16,6 +16,8 @@ from dalle_mini.cli import main
 from dalle_mini.cli.commands import build_parser
 from dalle_mini.training.reference import write_reference
 
+pytestmark = pytest.mark.usefixtures("quick_compiles")
+
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "training.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) for line in block.splitlines()]

@@ -15,6 +15,8 @@ from dalle_mini.training.augmentation import AugmentationConfig, augment
 from dalle_mini.training.features import FeaturesTask, WordConfig, choose_words, mark_words, word_loss, words_found
 from dalle_mini.training.runfile import read_run_file
 
+pytestmark = pytest.mark.usefixtures("quick_compiles")
+
 RUN = """
 [data]
 pictures = "PLACE/pictures"

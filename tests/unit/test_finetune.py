@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from dalle_mini.errors import Cancelled, ConfigError, DataError
 from dalle_mini.training.finetune import Finetuning, finetune
 from dalle_mini.training.tokens import TokenData
 from dalle_mini.training.transformer import TransformerTask
+
+pytestmark = pytest.mark.usefixtures("quick_compiles")
 
 PROMPTS = ["a red car at the beach", "two dogs in the snow"]
 
@@ -54,8 +57,10 @@ def show_nothing(label: str, share: float) -> None:
 
 
 def test_a_tuned_model_is_kept_and_draws(pictures: Path, base: Path, home: Path) -> None:
+    (pictures / "odd.png").write_bytes(b"broken")
     kept = finetune(Finetuning(pictures, "my-wugs", str(base), steps=3), show_nothing)
     assert (kept.pictures, kept.named, kept.rehearsed) == (4, 2, 9 * len(PROMPTS))
+    assert kept.left_out == {"broken picture": 1}
     assert kept.folder == home / "models" / "my-wugs"
     assert "my-wugs" in {release.name for release in available_releases()}
     assert not (home / "finetuning" / "my-wugs").exists()
@@ -100,6 +105,23 @@ def test_stopped_it_goes_on(pictures: Path, base: Path, home: Path) -> None:
     assert "learning" in seen and "encoding pictures" not in seen
 
 
+def test_what_was_begun_otherwise_is_not_gone_on_with(pictures: Path, base: Path, home: Path, tmp_path: Path) -> None:
+    def stop(label: str, share: float) -> None:
+        if label.startswith("encoding"):
+            raise Cancelled("enough")
+
+    (pictures / "odd.png").write_bytes(b"broken")
+    with pytest.raises(Cancelled):
+        finetune(Finetuning(pictures, "my-wugs", str(base), steps=3), stop)
+    others = shutil.copytree(pictures, tmp_path / "elsewhere" / pictures.name)
+    with pytest.raises(ConfigError, match="begun with other pictures than now") as refusal:
+        finetune(Finetuning(others, "my-wugs", str(base), steps=3), stop)
+    assert str(home / "finetuning" / "my-wugs") in (refusal.value.hint or "")
+    Image.new("RGB", (40, 40), "teal").save(pictures / "teal wug.png")
+    with pytest.raises(ConfigError, match="begun with other files than now"):
+        finetune(Finetuning(pictures, "my-wugs", str(base), steps=3), stop)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [("nano", "already"), ("../x", "can't be the name"), ("My Cats", "can't be the name"), ("", "can't be the name")],
@@ -125,7 +147,7 @@ def test_a_folder_without_pictures_is_told(tmp_path: Path, base: Path, home: Pat
             finetune(Finetuning(folder, "my-wugs", str(base)), show_nothing)
         assert refusal.value.hint
         (tmp_path / "empty").mkdir(exist_ok=True)
-    assert not (home / "models").exists()
+    assert not (home / "models").exists() and not (home / "finetuning" / "my-wugs").exists()
 
 
 def make_task(base: Path, tokens: Path, **learning: object) -> TransformerTask:

@@ -15,6 +15,8 @@ from dalle_mini.training import transformer
 from dalle_mini.training.optimizer import OptimizerConfig, accumulate_gradients, build_optimizer, learning_rate
 from dalle_mini.training.runfile import read_run_file
 
+pytestmark = pytest.mark.usefixtures("quick_compiles")
+
 CONFIG = functools.partial(OptimizerConfig, steps=100, batch_size=1, learning_rate=1.0, warmup_steps=10)
 
 

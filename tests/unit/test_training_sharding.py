@@ -26,6 +26,8 @@ from dalle_mini.training.sharding import AXES, MeshConfig, build_mesh, check_bat
 from dalle_mini.training.state import TrainState, name_leaves
 from dalle_mini.training.transformer import TransformerTask
 
+pytestmark = pytest.mark.usefixtures("quick_compiles")
+
 
 def pretend_mesh(data: int = 1, fsdp: int = 1, model: int = 1) -> jax.sharding.AbstractMesh:
     """A mesh to reason about; its devices do not exist."""

@@ -9,15 +9,19 @@ import numpy as np
 import pytest
 from doubles import draw_params
 from sets import write_pictures
+from trainings import read_save, saved_steps, stop_at
 
-from dalle_mini.checkpoints.store import load_perceptual, save_perceptual, save_vqgan
+from dalle_mini.checkpoints.store import load_perceptual, load_vqgan, save_perceptual, save_vqgan
 from dalle_mini.config import PerceptualConfig
 from dalle_mini.errors import CheckpointError, ConfigError
 from dalle_mini.models import discriminator, perceptual, vqgan
+from dalle_mini.training import loop
 from dalle_mini.training.runfile import read_run_file
 from dalle_mini.training.saves import Saves
 from dalle_mini.training.state import TrainState, name_leaves
 from dalle_mini.training.vqgan import LossConfig, VQGANTask, reconstruction_loss
+
+pytestmark = pytest.mark.usefixtures("quick_compiles")
 
 RUN = """
 [data]
@@ -253,6 +257,24 @@ def test_training_the_decoder_leaves_every_token_as_it_is(place, start) -> None:
         for name in ("encoder", "quant_conv", "quantize"):
             assert all(map(np.array_equal, jax.tree.leaves(params[name]), jax.tree.leaves(start[name])))
     assert metrics[-1]["psnr"] > metrics[0]["psnr"] + 1
+
+
+def test_a_run_that_is_stopped_ends_as_an_unbroken_one_in_what_loads(place, tmp_path) -> None:
+    overrides = ("losses.perceptual_weight=0", "adversary.weight=0", "optimizer.steps=6")
+    whole, broken = (tmp_path / name for name in ("whole", "broken"))
+    loop.run(make_task(place, *overrides), whole)
+    stopped = make_task(place, *overrides)
+    stopped.batches = functools.partial(stop_at, 3, stopped.batches)
+    loop.run(stopped, broken)
+    assert saved_steps(broken) == [4] and not (broken / "model").exists()
+    loop.run(make_task(place, *overrides), broken)
+    expected, found = read_save(whole, 6), read_save(broken, 6)
+    assert expected.keys() == found.keys()
+    assert all((expected[name] == found[name]).all() for name in expected)
+    config, params = load_vqgan(broken / "model")
+    assert config.n_embed == 24 and (broken / "samples-final.png").exists()
+    average = found["average/quantize/embedding/embedding"]
+    assert np.array_equal(params["quantize"]["embedding"]["embedding"], average)
 
 
 @pytest.mark.parametrize(
