@@ -23,6 +23,7 @@ from dalle_mini.data.manifest import Manifest, Shard
 from dalle_mini.data.records import encode_png, pack_picture
 from dalle_mini.data.shards import RecordWriter
 from dalle_mini.errors import DalleMiniError
+from recipes.world.facts import labels
 from recipes.world.gallery import open_gallery
 from recipes.world.scenes import SIZE, SIZES, draw_scenes, outline
 from recipes.world.world import CHOICES, EVERYTHING, SETS, World, WorldConfig, load_world, read_table
@@ -117,7 +118,14 @@ def draw_records(world: World, job: Job, origins: list[tuple[str, str]]) -> Iter
         origins.append((licence, source))
         picture = encode_png(Image.fromarray(scene.pixels))
         name = series.name(index)
-        yield pack_picture(id=name, caption=scene.caption, picture=picture, licence=licence, source=source)
+        yield pack_picture(
+            id=name,
+            caption=scene.caption,
+            picture=picture,
+            licence=licence,
+            source=source,
+            labels=labels(scene.facts),
+        )
 
 
 def fingerprint(series: Series, scenes: int = 64) -> str:
