@@ -2,7 +2,8 @@
 
 A row is a word or phrase, a kind and what it stands for. Phrases are looked up longest first, without articles, and
 then put in order as English does: adjectives before their noun, materials after "made of", a place after its
-preposition. Words that no row has are passed over. Nothing here changes what the model sees; it tells the user what was understood.
+preposition. Words that no row has are passed over. Nothing here changes what the model sees; it tells the user what was
+understood.
 """
 
 import os
