@@ -1,8 +1,9 @@
 """Which words of a prompt a model goes by: read with the `lexicon.tsv` that a release may bring.
 
-A row is a word or phrase, a kind and what it stands for. Phrases are looked up longest first, without articles, and then
-put in order as English does: adjectives before their noun, materials after "made of", a place after its preposition.
-Words that no row has are passed over. Nothing here changes what the model sees; it tells the user what was understood.
+A row is a word or phrase, a kind and what it stands for. Phrases are looked up longest first, without articles, and
+then put in order as English does: adjectives before their noun, materials after "made of", a place after its
+preposition. Words that no row has are passed over. Nothing here changes what the model sees; it tells the user what was
+understood.
 """
 
 import os

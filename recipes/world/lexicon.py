@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from dalle_mini.checkpoints.staging import write_whole
-from recipes.world.grammar import plural
 from recipes.world.embedding import Encoder
+from recipes.world.grammar import plural
 from recipes.world.wordnet import WordNet, read_wordnet
 from recipes.world.world import HERE, read_table
 

@@ -1,8 +1,8 @@
 """Writes prompts for evaluation: `python -m recipes.world.prompts --kind single --out FILE.tsv`.
 
 A line is the prompt and, after tabs, `thing=cat`, `background=beach` and so on: all that the prompt names. Kinds that
-are held out hold a combination that training never sees; the others hold none, in fresh words of a fresh seed. Synonyms are
-words of the lexicon in place of a thing's name.
+are held out hold a combination that training never sees; the others hold none, in fresh words of a fresh seed. Synonyms
+are words of the lexicon in place of a thing's name.
 """
 
 import argparse
