@@ -15,6 +15,7 @@ from functools import cache
 from hashlib import blake2b
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import jax
 from PIL import Image
@@ -155,7 +156,7 @@ def stay_on_one_core() -> None:
 
 def build(out: Path, series: Series, count: int, *, workers: int, shard: int = SHARD) -> None:
     """Write every shard that is not there yet, telling the progress."""
-    settings = {"seed": series.seed, "scenes": count, "held_out": series.held_out, "shard": shard}
+    settings: dict[str, Any] = {"seed": series.seed, "scenes": count, "held_out": series.held_out, "shard": shard}
     settings |= {"things": series.config.things, "sets": list(series.config.sets), "first_scenes": fingerprint(series)}
     writer = RecordWriter(out, Manifest("pictures", settings=settings, resolution=series.size))
     if writer.begin():
