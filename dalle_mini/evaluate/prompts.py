@@ -11,8 +11,8 @@ from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import DataError, PromptError
 from dalle_mini.judge_config import JudgeConfig
 from dalle_mini.judging import Labels
+from dalle_mini.text.lexicon import Lexicon
 
-LEXICON = "lexicon.tsv"
 """The file of a release by which prompts without labels are read."""
 
 Reader = Callable[[str], Labels]
@@ -64,13 +64,8 @@ def read_prompts(path: str | Path, config: JudgeConfig, reader: Reader | None = 
 
 def find_reader(release: Path) -> Reader | None:
     """What reads prompts by the lexicon in a release's folder; None where it has none."""
-    path = release / LEXICON
-    if not path.is_file():
-        return None
-    from dalle_mini.text.lexicon import Lexicon  # ty: ignore[import-not-found]
-
-    lexicon = Lexicon.from_file(path)
-    return lambda prompt: lexicon.read(prompt).labels
+    lexicon = Lexicon.from_directory(release)
+    return (lambda prompt: lexicon.read(prompt).labels) if lexicon else None
 
 
 def read_captions(pictures: str | Path, config: JudgeConfig) -> PromptList:

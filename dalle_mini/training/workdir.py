@@ -57,8 +57,8 @@ def describe_run(sections: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def check_run(workdir: Path, tables: Mapping[str, Any]) -> dict[str, Any]:
     """What changed, by `table.name`, since the folder's run began: (before, now).
 
-    ConfigError if it is what the saved state or the order of its data hangs on: [model], [data] and what lies there, the
-    kind of optimizer, the batch size and the seed. An empty dict for a new folder.
+    ConfigError if it is what the saved state or the order of its data hangs on: [model], [data] and what lies there,
+    the kind of optimizer, the batch size and the seed. An empty dict for a new folder.
     """
     path = workdir / RUN_FILE
     try:

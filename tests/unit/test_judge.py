@@ -15,7 +15,7 @@ from sets import PICTURE_PLAN, picture_record, write_pictures
 
 from dalle_mini.checkpoints.store import inspect, load_judge
 from dalle_mini.cli import main
-from dalle_mini.data.loader import Loader, join_batches, read_in_order
+from dalle_mini.data.loader import Loader, mix_batches, read_in_order
 from dalle_mini.data.records import Picture, unpack
 from dalle_mini.errors import CheckpointError, ConfigError, DataError
 from dalle_mini.judge_config import Field, JudgeConfig, JudgeNetwork, order_things
@@ -121,8 +121,11 @@ def test_batches_carry_the_labels_of_their_pictures(place: Path) -> None:
     assert [{"a": "1", "b": "2", "c": "3"}[caption] for caption in batch.captions] == [
         each["count"] for each in batch.labels
     ]
-    both = join_batches([batch, next(read_in_order(records, 0, 3, 3))])
-    assert [each["count"] for each in both.labels] == [*(each["count"] for each in batch.labels), "1", "2", "3"]
+    both = mix_batches([batch, next(read_in_order(records, 0, 3, 3))])
+    assert sorted(each["count"] for each in both.labels) == list("111222333")
+    assert [dict(zip("abc", "123", strict=True))[caption] for caption in both.captions] == [
+        each["count"] for each in both.labels
+    ]
 
 
 def test_inspecting_a_set_counts_its_labels(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from doubles import draw_params
 from sets import write_pictures
 from trainings import read_save, saved_steps, stop_at
 
+from dalle_mini.arrays import Params
 from dalle_mini.checkpoints.store import load_perceptual, load_vqgan, save_perceptual, save_vqgan
 from dalle_mini.config import PerceptualConfig
 from dalle_mini.errors import CheckpointError, ConfigError
@@ -217,7 +218,7 @@ def test_a_resumed_run_goes_on_as_an_unbroken_one(competing: Stepper, tmp_path) 
 
 
 @pytest.fixture(scope="module")
-def start(place) -> TrainState:
+def start(place) -> Params:
     """A VQGAN to begin with, saved as `start`."""
     config = make_task(place).config
     params = draw_params(jax.eval_shape(lambda: vqgan.init(jax.random.key(0), config)))
@@ -254,6 +255,7 @@ def test_training_the_decoder_leaves_every_token_as_it_is(place, start) -> None:
     stepper, fresh = start_stepper(place, 'learning.part="decoder"')
     state, metrics = stepper.take(fresh, 30)
     for params in (state.params, state.average):
+        assert params
         for name in ("encoder", "quant_conv", "quantize"):
             assert all(map(np.array_equal, jax.tree.leaves(params[name]), jax.tree.leaves(start[name])))
     assert metrics[-1]["psnr"] > metrics[0]["psnr"] + 1

@@ -138,11 +138,18 @@ def actor(mirrored: bool) -> Actor:
 
 
 def test_anchors_turn_with_the_drawing() -> None:
-    wearer = Spot(8, 16, 48)
-    for place in (on_head, at_mouth):
-        box, turned = place(actor(False), wearer), place(actor(True), wearer)
+    spot, hat = Spot(8, 16, 48), actor(False)
+    for place in (lambda wearer: on_head(wearer, hat, spot), lambda eater: at_mouth(eater, spot)):
+        box, turned = place(actor(False)), place(actor(True))
         assert box.x + box.size / 2 < SIDE / 2 < turned.x + turned.size / 2
         assert box.y == turned.y and abs((SIDE - turned.x - turned.size) - box.x) <= HALF_CELL
+
+
+def test_a_hat_with_straps_sits_lower() -> None:
+    hat = actor(False)
+    strapped = replace(hat, drawing=replace(hat.drawing, brim=0.5))
+    tall = Spot(8, 32, 32)
+    assert on_head(actor(False), strapped, tall).y > on_head(actor(False), hat, tall).y
 
 
 def test_actors_can_do_what_the_relation_asks() -> None:
