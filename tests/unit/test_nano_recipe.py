@@ -1,0 +1,118 @@
+"""The recipes of the bundled model run from nothing to a release that draws, at the smallest size."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dalle_mini
+from dalle_mini.checkpoints.digests import model_digest, verify
+from dalle_mini.data.shards import RecordSet
+from dalle_mini.errors import CheckpointError, OutputError
+from dalle_mini.judging import Judge
+from dalle_mini.ranking import Clip
+from recipes.nano import ship
+
+ROOT = Path(__file__).parents[2]
+NANO = ROOT / "recipes" / "nano"
+STEPS = {"steps": 2, "batch_size": 8, "warmup_steps": 1, "decay_steps": 1}
+VQGAN = {
+    "model": {"ch": 8, "resolution": 64, "z_channels": 8, "embed_dim": 4, "n_embed": 32, "patch_size": 8},
+    "optimizer": STEPS,
+}
+TOWER = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+TINY: dict[str, dict[str, Any]] = {
+    "features": {
+        "model": {"widths": [4, 4], "num_blocks": 1, "num_words": 8},
+        "words": {"rarest": 0.02},
+        "optimizer": STEPS,
+    },
+    "vqgan": VQGAN | {"codebook": {"plain_steps": 1}},
+    "vqgan-decoder": VQGAN
+    | {"discriminator": {"ch": 8, "num_layers": 1, "norm_groups": 4}, "adversary": {"start_step": 0}},
+    "transformer": {
+        "model": {
+            "image_vocab_size": 32, "image_length": 16, "d_model": 16, "encoder_layers": 1, "decoder_layers": 1,
+            "encoder_attention_heads": 2, "decoder_attention_heads": 2, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16,
+        },
+        "samples": {"prompts": []},
+        "optimizer": STEPS,
+    },
+    "clip": {
+        "model": {"projection_dim": 8},
+        "text": TOWER,
+        "vision": TOWER | {"image_size": 64, "patch_size": 16},
+        "optimizer": STEPS,
+    },
+    "judge": {"model": {"patch_size": 8, "widths": [8, 8], "depths": [1, 1]}, "optimizer": STEPS},
+}  # fmt: skip
+"""What is smaller than in the run files."""
+
+COUNTS = {"SCENES": "48", "JUDGED": "48", "UNSEEN": "16", "SAMPLES": "40", "BATCH": "16", "WORKERS": "1"}
+
+
+def shrink(source: Path, target: Path) -> Path:
+    """The run files of a folder at their smallest, and a world of 64 pixels in one art set."""
+    target.mkdir()
+    for name, changes in TINY.items():
+        tables = tomllib.loads((source / f"{name}.toml").read_text())
+        for table, values in changes.items():
+            assert not values.keys() - tables[table].keys(), f"{name}.toml has no such names"
+            tables[table] |= values
+        lines = [f"[{name}]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in t.items()) for name, t in tables.items()]
+        (target / f"{name}.toml").write_text("\n".join(lines))
+    (target / "world.toml").write_text('size = 64\nthings = "popular"\nsets = ["noto"]\n')
+    return target
+
+
+def run(script: Path, *words: str, files: Path, **variables: str) -> None:
+    env = os.environ | COUNTS | {"RUN_FILES": str(files), "PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
+    env |= {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"} | variables
+    done = subprocess.run(
+        ["sh", str(script), *words], cwd=files.parent, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def check_release(assets: Path, size: int) -> None:
+    """It draws, its CLIP ranks, its judge names, and its files are those of the digests."""
+    assert not verify(assets) and not verify(assets / "vqgan")
+    drawn = dalle_mini.load(str(assets)).generate("a red car at the beach", images=2, seed=0)
+    assert [image.size for image in drawn.images] == [(size, size)] * 2
+    assert Clip.load(assets / "clip").marks(drawn.images, "a red car").shape == (2,)
+    assert "thing" in Judge.load(assets / "judge").name(drawn.images)[0]
+    names = {path.name for path in assets.iterdir()}
+    assert names >= {"NOTICE", "Apache-2.0.txt", "WordNet-3.0.txt", "lexicon.tsv", "prompts.txt", "generation.json"}
+    assert not names & {"MIT.txt", "CC-BY-4.0.txt"}, "licences of art that was not used"
+
+
+def test_the_bundled_model_is_made_from_nothing_and_trained_on(tmp_path: Path) -> None:
+    files = shrink(NANO, tmp_path / "files")
+    run(NANO / "train.sh", files=files, ASSETS="nano")
+    assets = tmp_path / "nano"
+    check_release(assets, 64)
+    first, vqgan = model_digest(assets), model_digest(assets / "vqgan")
+    run(NANO / "continue.sh", files=files, ASSETS="nano", SEED="10", STEPS="2")
+    check_release(assets, 64)
+    assert model_digest(assets) != first and model_digest(assets / "vqgan") == vqgan
+    tokens, before = (RecordSet.open(tmp_path / "out" / "nano" / name) for name in ("more-10/tokens", "tokens"))
+    assert len(tokens) == 48 and not {each.caption for each in tokens} <= {each.caption for each in before}
+
+
+def test_the_large_model_is_made_in_steps(tmp_path: Path) -> None:
+    files = shrink(NANO / "gpu", tmp_path / "files")
+    step = lambda *words: run(NANO / "gpu" / "train.sh", *words, files=files, ASSETS="large")  # noqa: E731
+    step("pictures")
+    step("train", "vqgan", "200")
+    step("tokens")
+    step("hold", "transformer", "200")
+    for what in ("transformer", "features", "vqgan-decoder", "clip", "judge"):
+        step("train", what, "200")
+    step("ship")
+    check_release(tmp_path / "large", 64)
+    assert (tmp_path / "out" / "gpu" / "transformer" / "steps").read_text() == "3\n"
