@@ -9,12 +9,14 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
+from dalle_mini.checkpoints.digests import digest_files
 from dalle_mini.checkpoints.staging import output_errors, write_whole
+from dalle_mini.data.manifest import MANIFEST
 from dalle_mini.errors import CheckpointError, ConfigError
 
 RUN_FILE = "run.json"
 _FIXED_FIELDS = {"optimizer": ("name", "batch_size"), "loop": ("seed",)}
-_FIXED_TABLES = ("model", "data")
+_FIXED_TABLES = ("model", "data", "sets")
 
 
 @contextlib.contextmanager
@@ -43,15 +45,20 @@ def hold(workdir: Path) -> Generator[None]:
 
 
 def describe_run(sections: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The tables of a run file with every default filled in, as JSON has them."""
-    return json.loads(json.dumps({name: dataclasses.asdict(section) for name, section in sections.items()}))
+    """The tables of a run file with every default filled in, as JSON has them; and `sets`, the digests of the manifests
+    of the record sets that [data] names."""
+    tables = {name: dataclasses.asdict(section) for name, section in sections.items()}
+    folders = {name: value for name, value in tables.get("data", {}).items() if isinstance(value, str) and value}
+    manifests = {name: Path(folder, MANIFEST) for name, folder in folders.items()}
+    tables["sets"] = {name: digest_files([path]) for name, path in manifests.items() if path.is_file()}
+    return json.loads(json.dumps(tables))
 
 
 def check_run(workdir: Path, tables: Mapping[str, Any]) -> dict[str, Any]:
     """What changed, by `table.name`, since the folder's run began: (before, now).
 
-    ConfigError if it is what the saved state or the order of its data hangs on: [model], [data], the kind of
-    optimizer, the batch size and the seed. An empty dict for a new folder.
+    ConfigError if it is what the saved state or the order of its data hangs on: [model], [data] and what lies there, the
+    kind of optimizer, the batch size and the seed. An empty dict for a new folder.
     """
     path = workdir / RUN_FILE
     try:
@@ -70,8 +77,8 @@ def check_run(workdir: Path, tables: Mapping[str, Any]) -> dict[str, Any]:
     if fixed:
         listed = "".join(f"\n  {name}: {changed[name][0]!r}, now {changed[name][1]!r}" for name in fixed)
         raise ConfigError(
-            f"{workdir} holds a run of another run file:{listed}",
-            hint="use the run file that started it, or another --workdir",
+            f"{workdir} holds a run of another run file or of other data:{listed}",
+            hint="use the run file and the data that started it, or another --workdir",
         )
     return dict(sorted(changed.items()))
 

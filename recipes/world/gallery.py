@@ -144,7 +144,7 @@ def tone(picture: Image.Image) -> Tone:
     # Where much of a drawing is dark or light, that is its body and not a detail.
     dark, bright = float((light < 0.25).mean()), float((light > 0.85).mean())
     return Tone(
-        middle=min(max(float(np.median(light)), 0.38), 0.78),
+        middle=min(max(float(np.median(light)), 0.38), 0.9),
         dark=min(max((0.42 - dark) / 0.12, 0.0), 1.0),
         light=min(max((0.32 - bright) / 0.12, 0.0), 1.0),
         chroma=(float(chroma[0]), float(chroma[1])),

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from recipes.world.canvas import Canvas, Color, between, wave
+from recipes.world.canvas import Canvas, Color, Points, between, wave
 
 WHITE: Color = (255, 255, 255)
 
@@ -213,7 +213,7 @@ def paint_volcano(turn: int, random: Random) -> Canvas:
         canvas.line([(x, 17), (x + dx * 0.6, 8 + abs(dx) * 0.3), (x + dx, 11 + abs(dx))], (255, 196, 70), 1.1)
     canvas.polygon([(x - 33, 48), (x - 6, 16), (x + 6, 16), (x + 33, 48)], (74, 50, 62))
     canvas.polygon([(x + 2, 16), (x + 6, 16), (x + 33, 48), (x + 12, 48)], (58, 38, 52))
-    lava = [
+    lava: Points = [
         (x - 6, 16),
         (x + 6, 16),
         (x + 4, 22),
@@ -286,7 +286,7 @@ def paint_cave(turn: int, random: Random) -> Canvas:
     for at, length, wide in ((4, 20, 5), (13, 12, 4), (24, 9, 3.4), (38, 11, 4), (49, 15, 4.4), (59, 22, 5)):
         shade = (58, 48, 62) if (at + turn) % 2 else (68, 56, 70)
         size = length - 3 * ((at + turn) % 3)
-        canvas.polygon([(at - wide, 0), (at + wide, 0), (at + 0.5, size)], shade)
+        canvas.polygon([(at - wide, 0.0), (at + wide, 0.0), (at + 0.5, size)], shade)
     canvas.land(wave(44, 1.4, 34, 0.3 * turn), (122, 102, 104), (86, 70, 80))
     for at, height in ((3, 14), (61, 17), (56, 9)):
         canvas.polygon([(at - 4, 52), (at, 52 - height), (at + 4, 52)], (70, 58, 72))

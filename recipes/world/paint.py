@@ -5,11 +5,13 @@ were. A color also leaves eyes, teeth and some of the differences in hue, so tha
 """
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Float32
 
 Pixels = Float32[Array, "height width 3"]
 Mask = Float32[Array, "height width"]
+Field = Array | np.ndarray
 
 
 def luminance(rgb: Pixels) -> Mask:
@@ -17,15 +19,15 @@ def luminance(rgb: Pixels) -> Mask:
     return 0.299 * rgb[..., 0] + 0.587 * rgb[..., 1] + 0.114 * rgb[..., 2]
 
 
-def ramp(value: Mask, low: float, high: float) -> Mask:
+def ramp(value: Field, low: float, high: float) -> Mask:
     """0 up to `low`, 1 from `high`, smooth between."""
     t = jnp.clip((value - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def mix(first: Array, second: Array, share: Mask) -> Array:
+def mix(first: Field, second: Field, share: Field) -> Array:
     """From the first to the second picture as `share` goes from 0 to 1."""
-    return first + (second - first) * share[..., None]
+    return jnp.asarray(first) + (second - first) * share[..., None]
 
 
 def recolor(rgb: Pixels, color: Float32[Array, "3"], tone: Float32[Array, "5"]) -> Pixels:

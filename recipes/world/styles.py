@@ -199,8 +199,12 @@ def panes(size: int) -> tuple[np.ndarray, np.ndarray]:
     """A fixed division into panes of glass: the pane of each pixel, and how near it is to a border in 1/64."""
     random = np.random.default_rng(5)
     across = 8
-    points = np.stack(np.mgrid[:across, :across], -1).reshape(-1, 2) + 0.5 + random.uniform(-0.32, 0.32, (across**2, 2))
-    pixels = (np.stack(np.mgrid[:size, :size], -1).reshape(-1, 1, 2) + 0.5) / size
+    points = (
+        np.moveaxis(np.mgrid[:across, :across], 0, -1).reshape(-1, 2)
+        + 0.5
+        + random.uniform(-0.32, 0.32, (across**2, 2))
+    )
+    pixels = (np.moveaxis(np.mgrid[:size, :size], 0, -1).reshape(-1, 1, 2) + 0.5) / size
     distances = np.sort(np.linalg.norm(pixels - points / across, axis=-1), -1)
     nearest = np.linalg.norm(pixels - points / across, axis=-1).argmin(-1)
     gap = (distances[:, 1] - distances[:, 0]) * 64

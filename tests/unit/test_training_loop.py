@@ -1,5 +1,6 @@
 """What the loop does with every task: it refuses, keeps, watches and writes."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -8,13 +9,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
+from sets import write_pictures
 from trainings import LineTask, read_metrics_file, read_save, saved_steps
 
 from dalle_mini.errors import CheckpointError, ConfigError, DalleMiniError, OutputError
 from dalle_mini.training import loop
 from dalle_mini.training.watch import WINDOW
-from dalle_mini.training.workdir import hold
+from dalle_mini.training.workdir import check_run, describe_run, hold, record_run
 
 
 def test_a_line_is_learned_and_all_is_written(tmp_path: Path) -> None:
@@ -40,12 +43,29 @@ def test_a_longer_run_goes_on_and_another_is_refused(tmp_path: Path) -> None:
     loop.run(LineTask(optimizer={"steps": 7, "learning_rate": 0.01}), tmp_path)
     assert saved_steps(tmp_path)[-1] == 7
     other = {"model": {"width": 2}, "optimizer": {"batch_size": 8, "steps": 8}}
-    with pytest.raises(ConfigError, match=r"another run file:\n  model.width: 3, now 2\n  optimizer.batch_size: 4"):
+    with pytest.raises(
+        ConfigError, match=r"another run file or of other data:\n  model.width: 3, now 2\n  optimizer.batch_size: 4"
+    ):
         loop.run(LineTask(**other), tmp_path)
     assert saved_steps(tmp_path)[-1] == 7
     (tmp_path / "run.json").unlink()
     with pytest.raises(CheckpointError, match=r"(?s)another shape:.*params/line/kernel: float32\[3, 1\], not"):
         loop.run(LineTask(**other), tmp_path)
+
+
+def test_a_set_that_was_made_anew_under_its_old_name_is_refused(tmp_path: Path) -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Data:
+        pictures: str
+
+    write_pictures(tmp_path / "set", np.zeros((4, 8, 8, 3), np.uint8), ["black"] * 4)
+    sections = {"data": Data(str(tmp_path / "set"))}
+    record_run(tmp_path, describe_run(sections))
+    assert check_run(tmp_path, describe_run(sections)) == {}
+    shutil.rmtree(tmp_path / "set")
+    write_pictures(tmp_path / "set", np.full((4, 8, 8, 3), 255, np.uint8), ["white"] * 4)
+    with pytest.raises(ConfigError, match=r"or of other data:\n  sets.pictures: '[0-9a-f]{64}', now"):
+        check_run(tmp_path, describe_run(sections))
 
 
 def test_the_newest_saves_stay_and_each_of_a_multiple(tmp_path: Path) -> None:

@@ -61,10 +61,11 @@ def test_held_out_scenes_hold_such_a_combination_and_others_none() -> None:
 
 
 def test_painting_at_once_and_in_turn_agree() -> None:
-    """The styles without patterns of their own; rounding may tip the last bit."""
-    plans = stacked([planned(facts, str(n)) for n, facts in enumerate(all_facts(1))][:BATCH])
+    """In every style, material and relation; rounding may tip the last bit."""
+    shown = [facts for kind in ("style", "material", "relation") for _, facts in examples(WORLD, kind, 0, 1)]
+    plans = stacked([planned(facts, str(n)) for n, facts in enumerate(shown)])
     styles = tuple(WORLD.styles)
-    turn = np.asarray(paint_in_turn(GALLERY.art, plans, np.int32(BATCH), styles), np.int32)
+    turn = np.asarray(paint_in_turn(GALLERY.art, plans, np.int32(len(shown)), styles), np.int32)
     once = np.asarray(paint_at_once(GALLERY.art, plans, styles), np.int32)
     assert np.abs(turn - once).max() <= 1
 
