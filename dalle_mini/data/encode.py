@@ -75,9 +75,7 @@ class Encoder:
             if text is not None:
                 yield pack_tokens(id=id, caption=caption, text=text, image=image)
 
-    def encode_pixels(
-        self, pixels: UInt8[Array | np.ndarray, "batch height width 3"]
-    ) -> Int32[Array, "batch image"]:
+    def encode_pixels(self, pixels: UInt8[Array | np.ndarray, "batch height width 3"]) -> Int32[Array, "batch image"]:
         """The image tokens of at most `batch_size` pictures."""
         if missing := self.batch_size - len(pixels):  # always as many at once, so that one program is compiled
             pixels = np.concatenate([pixels, np.zeros((missing, *pixels.shape[1:]), np.uint8)])

@@ -1,4 +1,4 @@
-"""Writes a token set straight from scenes: `python -m recipes.nano.tokens --world FILE --count N --seed S --vqgan DIR …`.
+"""Writes a token set straight from scenes: `python -m recipes.nano.tokens --world FILE --count N --vqgan DIR …`.
 
 Worker processes choose what the scenes show and say; the device paints them and turns them into tokens, a batch behind
 the other. No picture is kept, so millions of scenes take as little room as their tokens. Finished shards are kept: the
@@ -61,9 +61,7 @@ def plan_batch(series: Series, reader: Reader, first: int, count: int) -> Planne
     """What scenes `first` to `first + count` show and say."""
     world = load_world(series.config)
     gallery = open_gallery(world, series.size)
-    outlines = [
-        outline(world, gallery, series.seed, index, series.held_out) for index in range(first, first + count)
-    ]
+    outlines = [outline(world, gallery, series.seed, index, series.held_out) for index in range(first, first + count)]
     captions = [each.caption for each in outlines]
     texts = encode_captions(_tokenizer(reader), captions)
     return Planned(
@@ -147,9 +145,7 @@ def batch_spans(first: int, last: int, size: int) -> list[tuple[int, int]]:
     return [(start, min(size, last - start)) for start in range(first, last, size)]
 
 
-def plan_ahead(
-    series: Series, reader: Reader, batches: Iterable[tuple[int, int]], workers: int
-) -> Iterator[Planned]:
+def plan_ahead(series: Series, reader: Reader, batches: Iterable[tuple[int, int]], workers: int) -> Iterator[Planned]:
     """The batches in their order, planned by other processes."""
     if workers == 1:
         yield from (plan_batch(series, reader, *each) for each in batches)

@@ -1,4 +1,4 @@
-"""A run's part of the world: pixels a side, things and art sets, from options or from a file like nano's `world.toml`."""
+"""A run's part of the world: pixels a side, things and art sets, from options or a file like nano's `world.toml`."""
 
 import argparse
 import tomllib

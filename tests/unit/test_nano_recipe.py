@@ -64,7 +64,9 @@ def shrink(source: Path, target: Path) -> Path:
         for table, values in changes.items():
             assert not values.keys() - tables[table].keys(), f"{name}.toml has no such names"
             tables[table] |= values
-        lines = [f"[{name}]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in t.items()) for name, t in tables.items()]
+        lines = [
+            f"[{name}]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in t.items()) for name, t in tables.items()
+        ]
         (target / f"{name}.toml").write_text("\n".join(lines))
     (target / "world.toml").write_text('size = 64\nthings = "popular"\nsets = ["noto"]\n')
     return target
@@ -74,7 +76,12 @@ def run(script: Path, *words: str, files: Path, **variables: str) -> None:
     env = os.environ | COUNTS | {"RUN_FILES": str(files), "PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
     env |= {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"} | variables
     done = subprocess.run(
-        ["sh", str(script), *words], cwd=files.parent, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ["sh", str(script), *words],
+        cwd=files.parent,
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     assert done.returncode == 0, done.stdout[-3000:]
 
@@ -116,3 +123,42 @@ def test_the_large_model_is_made_in_steps(tmp_path: Path) -> None:
     step("ship")
     check_release(tmp_path / "large", 64)
     assert (tmp_path / "out" / "gpu" / "transformer" / "steps").read_text() == "3\n"
+
+
+def write_sizes(folder: Path, kind: str, **sizes: Any) -> None:
+    """A model's folder that says its sizes, with weights that nobody reads."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps({"model_type": kind, **sizes}))
+    (folder / "model.safetensors").write_bytes(b"0" * 100)
+
+
+@pytest.mark.parametrize("length", [64, 256])
+def test_only_a_transformer_that_fits_the_vqgan_ships(tmp_path: Path, length: int) -> None:
+    write_sizes(tmp_path, "dallebart", image_length=length, image_vocab_size=32)
+    write_sizes(tmp_path / "vqgan", "vqgan", resolution=96, ch=32, ch_mult=[1, 2], patch_size=6, n_embed=32)
+    if length == 64:
+        ship.check_fit(tmp_path)
+    else:
+        with pytest.raises(CheckpointError, match="draws 256 tokens of 32, the VQGAN reads 64 of 32"):
+            ship.check_fit(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ({"a": 9.9, "judge/b": 5.9, "c": 9.9, "d": 9.9, "e": 9.3}, ""),
+        ({"a": 10.1}, "a has 10.1 MB, more than the 10 MB"),
+        ({"judge/a": 3.1, "judge/b": 3.1}, "judge has 6.2 MB, more than the 6 MB"),
+        ({letter: 9.1 for letter in "abcde"}, "has 45.5 MB, more than the 45 MB"),
+    ],
+)
+def test_a_release_stays_small(tmp_path: Path, sizes: dict[str, float], told: str) -> None:
+    for name, size in sizes.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(round(size * 10**6))
+    if not told:
+        ship.check_sizes(tmp_path)
+        return
+    with pytest.raises(OutputError, match=told):
+        ship.check_sizes(tmp_path)
