@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -45,6 +46,8 @@ from recipes.world.world import load_world
 SEED = 1_000_003
 """Of the prompts, and of their pictures."""
 BEST_OF = 36
+MOST_TRIED = 20
+"""Times as many prompts as are asked for, of which some name what the judge can't tell."""
 
 ROWS = {
     "single things": ("single", "thing_top1"),
@@ -102,15 +105,15 @@ def read_facts(labels: Mapping[str, str]) -> Facts:
 def gather(kind: str, settings: Settings, judge: Judge, count: int) -> list[LabelledPrompt]:
     """The prompts of a kind that the judge can tell of, at most `count`."""
     if kind == "natural":
-        found = world_prompts.read_prompts(WORLD / "natural.tsv")
+        found = iter(world_prompts.read_prompts(WORLD / "natural.tsv"))
     else:
-        found = list(world_prompts.prompts(load_world(settings.config), kind, count, SEED))
-    known = [
+        found = world_prompts.prompts(load_world(settings.config), kind, MOST_TRIED * count, SEED)
+    known = (
         LabelledPrompt(prompt, labels)
         for prompt, labels in found
         if all(value in judge.config.classes(name) for name, value in labels.items())
-    ]
-    return known[:count]
+    )
+    return list(islice(known, count))
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,25 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 
 import dalle_mini
 from dalle_mini.checkpoints.digests import model_digest, verify
+from dalle_mini.data.encode import Encoder
+from dalle_mini.data.records import Tokens
 from dalle_mini.data.shards import RecordSet
-from dalle_mini.errors import CheckpointError, OutputError
+from dalle_mini.errors import CheckpointError, ConfigError, OutputError
 from dalle_mini.judging import Judge
 from dalle_mini.ranking import Clip
-from recipes.nano import ship
+from recipes.nano import results, ship, table, tokens
+from recipes.world.build import Series
+from recipes.world.facts import draw_facts, labels
+from recipes.world.settings import Settings, read_settings
+from recipes.world.world import WorldConfig, load_world
 
 ROOT = Path(__file__).parents[2]
 NANO = ROOT / "recipes" / "nano"
@@ -61,9 +69,9 @@ def shrink(source: Path, target: Path) -> Path:
     target.mkdir()
     for name, changes in TINY.items():
         tables = tomllib.loads((source / f"{name}.toml").read_text())
-        for table, values in changes.items():
-            assert not values.keys() - tables[table].keys(), f"{name}.toml has no such names"
-            tables[table] |= values
+        for part, values in changes.items():
+            assert not values.keys() - tables[part].keys(), f"{name}.toml has no such names"
+            tables[part] |= values
         lines = [
             f"[{name}]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in t.items()) for name, t in tables.items()
         ]
@@ -98,7 +106,41 @@ def check_release(assets: Path, size: int) -> None:
     assert not names & {"MIT.txt", "CC-BY-4.0.txt"}, "licences of art that was not used"
 
 
-def test_the_bundled_model_is_made_from_nothing_and_trained_on(tmp_path: Path) -> None:
+def check_tokens(out: Path, settings: Settings) -> None:
+    """Straight from scenes come the same tokens as by way of pictures, and the licences are counted alike."""
+    reader = tokens.Reader(out / "tokenizer", 32)
+    encoder = Encoder(out / "vqgan" / "model", reader.tokenizer, max_text_length=32, normalize=True, batch_size=20)
+    series = Series(0, settings.size, config=settings.config)
+    tokens.write_tokens(out / "straight", series, 48, encoder, reader, workers=1)
+    straight, by_pictures = (RecordSet.open(out / name, "tokens") for name in ("straight", "tokens"))
+    assert straight.manifest.licences == by_pictures.manifest.licences == {"Apache-2.0": 48}
+    assert straight.manifest.sources == by_pictures.manifest.sources
+    for one, other in zip(straight, by_pictures, strict=True):
+        assert isinstance(one, Tokens) and isinstance(other, Tokens)
+        assert (one.id, one.caption) == (other.id, other.caption)
+        assert np.array_equal(one.text, other.text) and np.array_equal(one.image, other.image)
+
+
+def check_table(assets: Path, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are measured once, and sheets are drawn of them."""
+    monkeypatch.setattr(table, "BEST_OF", 2)
+    monkeypatch.setattr(results, "SHOWN", 3)
+    bench = table.Bench.open(str(assets), read_settings(world), tmp_path / "out" / "nano" / "scenes")
+    reports = table.measure(bench, "count", tmp_path / "table", 3)
+    assert list(reports) == ["model", "random tokens", "nearest scene", "rendering", "reconstruction"]
+    assert reports["model"]["fields"]["count"]["prompts"] == 3 and reports["model"]["best_by_clip"]
+    row = table.write_row("count", "count", reports)
+    assert len(row) == len(table.HEAD) and "" not in row and row[-1] == "3"
+    with monkeypatch.context() as patch:
+        patch.setattr(table, "evaluate", None)
+        assert table.measure(bench, "count", tmp_path / "table", 3) == reports
+    words = ["results", "--model", str(assets), "--world", str(world), "--count", "8"]
+    monkeypatch.setattr(sys, "argv", [*words, "--out", str(tmp_path), "--table", str(tmp_path / "table")])
+    results.main()
+    assert {path.name for path in tmp_path.glob("*.webp")} >= {"prompts.webp", "reconstructions.webp"}
+
+
+def test_the_bundled_model_is_made_from_nothing_and_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = shrink(NANO, tmp_path / "files")
     run(NANO / "train.sh", files=files, ASSETS="nano")
     assets = tmp_path / "nano"
@@ -107,8 +149,10 @@ def test_the_bundled_model_is_made_from_nothing_and_trained_on(tmp_path: Path) -
     run(NANO / "continue.sh", files=files, ASSETS="nano", SEED="10", STEPS="2")
     check_release(assets, 64)
     assert model_digest(assets) != first and model_digest(assets / "vqgan") == vqgan
-    tokens, before = (RecordSet.open(tmp_path / "out" / "nano" / name) for name in ("more-10/tokens", "tokens"))
-    assert len(tokens) == 48 and not {each.caption for each in tokens} <= {each.caption for each in before}
+    check_tokens(tmp_path / "out" / "nano", read_settings(files / "world.toml"))
+    check_table(assets, files / "world.toml", tmp_path, monkeypatch)
+    more, before = (RecordSet.open(tmp_path / "out" / "nano" / name) for name in ("more-10/tokens", "tokens"))
+    assert len(more) == 48 and not {each.caption for each in more} <= {each.caption for each in before}
 
 
 def test_the_large_model_is_made_in_steps(tmp_path: Path) -> None:
@@ -162,3 +206,25 @@ def test_a_release_stays_small(tmp_path: Path, sizes: dict[str, float], told: st
         return
     with pytest.raises(OutputError, match=told):
         ship.check_sizes(tmp_path)
+
+
+def test_labels_are_read_back_as_facts() -> None:
+    world, random = load_world(WorldConfig("popular", ("noto",))), Random(0)
+    for _ in range(300):
+        facts = draw_facts(world, random)
+        assert table.read_facts(labels(facts)) == facts
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('size = 100\nthings = "all"\nsets = ["noto"]', "100 pixels"),
+        ('size = 64\nthings = "all"', "has size, things"),
+        ('size = 64\nthings = "all"\nsets = ["nato"]', "'nato'"),
+        ("size =", "is not TOML"),
+    ],
+)
+def test_a_world_file_says_what_is_wrong(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "world.toml").write_text(text)
+    with pytest.raises(ConfigError, match=told):
+        read_settings(tmp_path / "world.toml")
