@@ -10,7 +10,7 @@ out=out/nano/more-${SEED:?give it another seed: SEED=10 sh recipes/nano/continue
 python=${PYTHON:-.venv/bin/python}
 
 $python -m recipes.nano.tokens --world "$files/world.toml" --seed "$SEED" --count "${SCENES:-320000}" \
-  --vqgan "$assets/vqgan" --tokenizer "$assets" --out "$out/tokens"
+  --vqgan "$assets/vqgan" --tokenizer "$assets" --workers "${WORKERS:-2}" --out "$out/tokens"
 $python -m dalle_mini train transformer "$files/transformer.toml" --workdir "$out/transformer" \
   --set learning.start_from="'$assets'" --set data.tokens="'$out/tokens'" --set data.tokenizer="'$assets'" \
   --set data.vqgan="'$assets/vqgan'" --set loop.seed="$SEED" --set optimizer.steps="${STEPS:-5000}"

@@ -1,7 +1,11 @@
 """The recipes of the bundled model run from nothing to a release that draws, at the smallest size."""
 
+import contextlib
+import functools
+import importlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import tomllib
@@ -14,6 +18,7 @@ import pytest
 
 import dalle_mini
 from dalle_mini.checkpoints.digests import model_digest, verify
+from dalle_mini.cli import main
 from dalle_mini.data.encode import Encoder
 from dalle_mini.data.records import Tokens
 from dalle_mini.data.shards import RecordSet
@@ -80,18 +85,48 @@ def shrink(source: Path, target: Path) -> Path:
     return target
 
 
-def run(script: Path, *words: str, files: Path, **variables: str) -> None:
-    env = os.environ | COUNTS | {"RUN_FILES": str(files), "PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
-    env |= {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"} | variables
-    done = subprocess.run(
-        ["sh", str(script), *words],
-        cwd=files.parent,
-        env=env,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
+PYTHON = """\
+#!{python} -S
+import json, os, socket, sys
+with socket.create_connection(("127.0.0.1", int(os.environ["SERVED"]))) as line:
+    line.sendall(json.dumps(sys.argv[1:]).encode() + b"\\n")
+    sys.exit(line.recv(1)[0])
+"""
+"""Stands for Python in the scripts: what it is asked to run, the test does, which has everything imported."""
+
+
+def run(script: Path, *words: str, files: Path, monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
+    """Run a script of the recipe, serving its commands; each has to succeed."""
+    python = files.parent / "python"
+    python.write_text(PYTHON.format(python=sys.executable))
+    python.chmod(0o755)
+    with socket.create_server(("127.0.0.1", 0)) as server, monkeypatch.context() as patch:
+        for name in ("XLA_FLAGS", "PJRT_NPROC"):  # the build of scenes changes them
+            patch.setenv(name, os.environ.get(name, ""))
+        patch.chdir(files.parent)
+        own = {"RUN_FILES": str(files), "PYTHON": str(python), "SERVED": str(server.getsockname()[1])}
+        with subprocess.Popen(["sh", str(script), *words], env=os.environ | COUNTS | own | variables) as process:
+            server.settimeout(0.5)
+            while process.poll() is None:
+                with contextlib.suppress(TimeoutError):
+                    line, _ = server.accept()
+                    with line:
+                        line.sendall(bytes([execute(json.loads(line.makefile().readline()), patch)]))
+        assert process.returncode == 0
+
+
+def execute(words: list[str], patch: pytest.MonkeyPatch) -> int:
+    """What `python -m …` would do, and the status that it would leave with."""
+    dash, module, *rest = words
+    assert dash == "-m"
+    if module == "dalle_mini":
+        return main(rest)
+    patch.setattr(sys, "argv", [module, *rest])
+    try:
+        importlib.import_module(module).main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
 
 
 def check_release(assets: Path, size: int) -> None:
@@ -142,11 +177,12 @@ def check_table(assets: Path, world: Path, tmp_path: Path, monkeypatch: pytest.M
 
 def test_the_bundled_model_is_made_from_nothing_and_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = shrink(NANO, tmp_path / "files")
-    run(NANO / "train.sh", files=files, ASSETS="nano")
+    serve = functools.partial(run, files=files, monkeypatch=monkeypatch, ASSETS="nano")
+    serve(NANO / "train.sh")
     assets = tmp_path / "nano"
     check_release(assets, 64)
     first, vqgan = model_digest(assets), model_digest(assets / "vqgan")
-    run(NANO / "continue.sh", files=files, ASSETS="nano", SEED="10", STEPS="2")
+    serve(NANO / "continue.sh", SEED="10", STEPS="2", WORKERS="2")
     check_release(assets, 64)
     assert model_digest(assets) != first and model_digest(assets / "vqgan") == vqgan
     check_tokens(tmp_path / "out" / "nano", read_settings(files / "world.toml"))
@@ -155,9 +191,9 @@ def test_the_bundled_model_is_made_from_nothing_and_trained_on(tmp_path: Path, m
     assert len(more) == 48 and not {each.caption for each in more} <= {each.caption for each in before}
 
 
-def test_the_large_model_is_made_in_steps(tmp_path: Path) -> None:
+def test_the_large_model_is_made_in_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = shrink(NANO / "gpu", tmp_path / "files")
-    step = lambda *words: run(NANO / "gpu" / "train.sh", *words, files=files, ASSETS="large")  # noqa: E731
+    step = functools.partial(run, NANO / "gpu" / "train.sh", files=files, monkeypatch=monkeypatch, ASSETS="large")
     step("pictures")
     step("train", "vqgan", "200")
     step("tokens")
