@@ -52,7 +52,7 @@ class Encoder:
         if resolution != size:
             raise DataError(
                 f"{name}: pictures of {resolution} pixels a side, the VQGAN reads {size}",
-                hint=f"make them again at {size}",
+                hint=f"build them again with --resolution {size}",
             )
         vqgan_digest, words_digest = self._digests
         return Manifest(
