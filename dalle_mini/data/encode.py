@@ -1,14 +1,15 @@
 """From captioned pictures to tokens: what the transformer is trained on."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dalle_mini.arrays import Int32, Params, UInt8
+from dalle_mini.arrays import Array, Int32, Params, UInt8
 from dalle_mini.checkpoints.digests import digest_files, model_digest
 from dalle_mini.checkpoints.store import load_vqgan
 from dalle_mini.config import VQGANConfig
@@ -30,24 +31,33 @@ _PIXELS_AT_ONCE = 2**19
 class Encoder:
     """A VQGAN and a tokenizer, and what they make of captioned pictures."""
 
-    def __init__(self, vqgan: str | Path, tokenizer: str | Path, *, max_text_length: int, normalize: bool) -> None:
+    def __init__(
+        self,
+        vqgan: str | Path,
+        tokenizer: str | Path,
+        *,
+        max_text_length: int,
+        normalize: bool,
+        batch_size: int | None = None,
+    ) -> None:
         self.tokenizer = Tokenizer.from_directory(tokenizer, max_length=max_text_length, normalize=normalize)
         self.config, self._params = load_vqgan(vqgan)
         self._digests = model_digest(vqgan), tokenizer_digest(tokenizer)
-        self.batch_size = max(1, _PIXELS_AT_ONCE // self.config.resolution**2)
+        self.batch_size = batch_size or max(1, _PIXELS_AT_ONCE // self.config.resolution**2)
 
-    def plan(self, pictures: RecordSet) -> Manifest:
-        """The token set that these pictures give; DataError if they are of another resolution."""
-        found, size = pictures.manifest.resolution, self.config.resolution
-        if found != size:
+    def plan(self, resolution: int, name: str, settings: Mapping[str, Any]) -> Manifest:
+        """The token set of the pictures that `settings` tell, which errors call `name`; DataError if they are of
+        another resolution."""
+        size = self.config.resolution
+        if resolution != size:
             raise DataError(
-                f"{pictures.directory}: pictures of {found} pixels a side, the VQGAN reads {size}",
+                f"{name}: pictures of {resolution} pixels a side, the VQGAN reads {size}",
                 hint=f"build them again with --resolution {size}",
             )
         vqgan_digest, words_digest = self._digests
         return Manifest(
             "tokens",
-            settings={"pictures": digest_files([pictures.directory / MANIFEST])},
+            settings=settings,
             text_length=self.tokenizer.max_length,
             image_length=self.config.image_length,
             vocab_size=self.tokenizer.vocab_size,
@@ -59,24 +69,27 @@ class Encoder:
 
     def encode(self, batch: Batch) -> Iterator[bytes]:
         """The records of a batch of pictures, without those whose captions can't be read."""
-        texts = self._encode_captions(batch.captions)
-        images = self._encode_pixels(batch.arrays["pixels"])
+        texts = encode_captions(self.tokenizer, batch.captions)
+        images = np.asarray(self.encode_pixels(batch.arrays["pixels"]))
         for id, caption, text, image in zip(batch.ids, batch.captions, texts, images, strict=True):
             if text is not None:
                 yield pack_tokens(id=id, caption=caption, text=text, image=image)
 
-    def _encode_captions(self, captions: list[str]) -> list[Int32[np.ndarray, "text"] | None]:
-        try:
-            return list(self.tokenizer.encode(captions).tokens)
-        except PromptError:
-            if len(captions) == 1:
-                return [None]
-        return [row for caption in captions for row in self._encode_captions([caption])]
+    def encode_pixels(self, pixels: UInt8[Array | np.ndarray, "batch height width 3"]) -> Int32[Array, "batch image"]:
+        """The image tokens of at most `batch_size` pictures."""
+        if missing := self.batch_size - len(pixels):  # always as many at once, so that one program is compiled
+            pixels = np.concatenate([pixels, np.zeros((missing, *pixels.shape[1:]), np.uint8)])
+        return _encode_pixels(self._params, self.config, pixels)[: self.batch_size - missing]
 
-    def _encode_pixels(self, pixels: UInt8[np.ndarray, "batch height width 3"]) -> Int32[np.ndarray, "batch image"]:
-        padding = np.zeros((self.batch_size - len(pixels), *pixels.shape[1:]), pixels.dtype)
-        tokens = _encode_pixels(self._params, self.config, np.concatenate([pixels, padding]))
-        return np.asarray(tokens)[: len(pixels)]
+
+def encode_captions(tokenizer: Tokenizer, captions: list[str]) -> list[Int32[np.ndarray, "text"] | None]:
+    """The text tokens of every caption, None for one that can't be read."""
+    try:
+        return list(tokenizer.encode(captions).tokens)
+    except PromptError:
+        if len(captions) == 1:
+            return [None]
+    return [row for caption in captions for row in encode_captions(tokenizer, [caption])]
 
 
 def encode_pictures(
@@ -86,7 +99,8 @@ def encode_pictures(
 
     OutputError if `out` holds anything else, or tokens of another VQGAN, tokenizer or other pictures.
     """
-    writer = RecordWriter(out, encoder.plan(pictures))
+    settings = {"pictures": digest_files([pictures.directory / MANIFEST])}
+    writer = RecordWriter(out, encoder.plan(pictures.manifest.resolution, str(pictures.directory), settings))
     if finished := writer.begin():
         return finished
     shards: list[Shard] = []

@@ -67,7 +67,8 @@ def mix_batches(batches: Sequence[Batch]) -> Batch:
     joined = {
         name: [entry for batch in batches for entry in getattr(batch, name)] for name in ("ids", "captions", "labels")
     }
-    lists = {name: [entries[row] for row in order] for name, entries in joined.items()}
+    # Rows of tokens have no labels at all.
+    lists = {name: [entries[row] for row in order] if entries else [] for name, entries in joined.items()}
     arrays = {name: np.concatenate([batch.arrays[name] for batch in batches])[order] for name in batches[0].arrays}
     return Batch(**lists, arrays=arrays)
 

@@ -26,8 +26,9 @@ from dalle_mini.data.shards import RecordWriter
 from dalle_mini.errors import DalleMiniError
 from recipes.world.facts import labels
 from recipes.world.gallery import open_gallery
-from recipes.world.scenes import SIZE, SIZES, draw_scenes, outline
-from recipes.world.world import CHOICES, EVERYTHING, SETS, World, WorldConfig, load_world, read_table
+from recipes.world.scenes import SIZE, draw_scenes, outline
+from recipes.world.settings import add_options, choose
+from recipes.world.world import EVERYTHING, World, WorldConfig, load_world, read_table
 
 SHARD = 4_000
 
@@ -137,6 +138,16 @@ def fingerprint(series: Series, scenes: int = 64) -> str:
     return digest.hexdigest()
 
 
+def describe(series: Series, count: int) -> dict[str, Any]:
+    """What a set of the first scenes is made from, for its manifest."""
+    settings = {"seed": series.seed, "scenes": count, "held_out": series.held_out}
+    return settings | {
+        "things": series.config.things,
+        "sets": list(series.config.sets),
+        "first_scenes": fingerprint(series),
+    }
+
+
 def written(jobs: list[Job], workers: int) -> Iterator[Written]:
     """Write the shards, yielding each as it is done."""
     if min(workers, len(jobs)) < 2:
@@ -156,8 +167,7 @@ def stay_on_one_core() -> None:
 
 def build(out: Path, series: Series, count: int, *, workers: int, shard: int = SHARD) -> None:
     """Write every shard that is not there yet, telling the progress."""
-    settings: dict[str, Any] = {"seed": series.seed, "scenes": count, "held_out": series.held_out, "shard": shard}
-    settings |= {"things": series.config.things, "sets": list(series.config.sets), "first_scenes": fingerprint(series)}
+    settings = describe(series, count) | {"shard": shard}
     writer = RecordWriter(out, Manifest("pictures", settings=settings, resolution=series.size))
     if writer.begin():
         print(f"{count:,} scenes are there", flush=True)
@@ -187,16 +197,14 @@ def main() -> None:
     parser.add_argument("--count", type=positive, default=200_000, help="number of scenes")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards")
-    parser.add_argument("--size", type=int, choices=SIZES, default=SIZE, help="pixels a side")
-    parser.add_argument("--things", choices=CHOICES, default=EVERYTHING.things, help="which things there are")
-    parser.add_argument("--sets", default=",".join(SETS), help="art sets, with commas between")
+    add_options(parser)
     parser.add_argument("--workers", type=positive, default=2)
     parser.add_argument("--held-out", action="store_true", help="combinations training never sees")
     options = parser.parse_args()
     stay_on_one_core()
     try:
-        config = WorldConfig(options.things, tuple(options.sets.split(",")))
-        series = Series(options.seed, options.size, options.held_out, config)
+        chosen = choose(options)
+        series = Series(options.seed, chosen.size, options.held_out, chosen.config)
         build(options.out, series, options.count, workers=options.workers)
     except DalleMiniError as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
