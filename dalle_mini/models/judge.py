@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from dalle_mini.arrays import Array, Float, Key, Params
 from dalle_mini.judge_config import JudgeConfig
+from dalle_mini.models.pooling import strongest
 
 _norm = functools.partial(nn.LayerNorm, epsilon=1e-5)
 _conv3 = functools.partial(nn.Conv, kernel_size=(3, 3), padding=1, kernel_init=nn.initializers.he_normal())
@@ -70,7 +71,7 @@ class JudgeModel(nn.Module):
             hidden = stage(hidden)
             pooled.append(hidden.mean((1, 2)))
         # Means of every stage tell styles and colors, maxima of the last one things of a few cells.
-        seen = jnp.concatenate([*pooled, hidden.max((1, 2))], axis=-1)
+        seen = jnp.concatenate([*pooled, strongest(hidden)], axis=-1)
         return {name: head(seen) for name, head in self.head.items()}
 
 

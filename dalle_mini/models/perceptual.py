@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from dalle_mini.arrays import Array, Float, Key, Params
 from dalle_mini.config import PerceptualConfig
+from dalle_mini.models.pooling import strongest
 
 _conv = functools.partial(nn.Conv, kernel_size=(3, 3), padding=1, kernel_init=nn.initializers.he_normal())
 
@@ -50,7 +51,7 @@ class PerceptualNetwork(nn.Module):
     def __call__(self, pixels):
         seen = self.features(pixels)
         # Means of every stage, so that each learns from the start; maxima of the last, for things of a few cells.
-        pooled = [stage.mean((1, 2)) for stage in seen] + [seen[-1].max((1, 2))]
+        pooled = [stage.mean((1, 2)) for stage in seen] + [strongest(seen[-1])]
         return self.head(jnp.concatenate(pooled, axis=-1))
 
 

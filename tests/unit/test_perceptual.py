@@ -12,6 +12,7 @@ from dalle_mini.checkpoints.store import inspect, load_perceptual, load_vqgan, s
 from dalle_mini.config import PerceptualConfig
 from dalle_mini.errors import CheckpointError, ConfigError
 from dalle_mini.models import perceptual
+from dalle_mini.models.pooling import strongest
 
 CONFIG = PerceptualConfig(widths=(8, 12), num_blocks=1, num_words=5)
 
@@ -101,3 +102,11 @@ def test_another_model_is_not_taken_for_a_perceptual_network(params, tmp_path) -
 def test_sizes_that_no_network_has_are_refused(fields) -> None:
     with pytest.raises(ConfigError, match=next(iter(fields))):
         PerceptualConfig(**fields)
+
+
+def test_the_strongest_of_equal_places_is_one_of_them() -> None:
+    features = jnp.asarray([[[[1.0, 5.0], [3.0, 5.0]], [[3.0, 2.0], [0.0, 4.0]]]])
+    assert strongest(features).tolist() == [[3.0, 5.0]]
+    slope = jax.grad(lambda features: strongest(features).sum())(features)
+    assert slope.sum() == 2 and sorted(set(slope.ravel().tolist())) == [0.0, 1.0]
+    assert (features[slope == 1] == jnp.asarray([5.0, 3.0])).all()
