@@ -29,11 +29,16 @@ jaxtyping.install_import_hook("dalle_mini", "shapes.check")
 
 @pytest.fixture(scope="module")
 def quick_compiles() -> Iterator[None]:
-    """Halve the time of compiling, for modules that spend theirs there; what comes out is slower, and as exact."""
+    """Halve the time of compiling, for modules that spend theirs there; what comes out is slower, and as exact.
+
+    It rounds otherwise, so no program of such a module is left for the next one.
+    """
     jax = importlib.import_module("jax")
     jax.config.update("jax_disable_most_optimizations", True)
+    jax.clear_caches()
     yield
     jax.config.update("jax_disable_most_optimizations", False)
+    jax.clear_caches()
 
 
 class NetworkForbidden(RuntimeError):

@@ -113,7 +113,7 @@ def test_the_loss_is_the_mean_of_both_choices() -> None:
 
 def test_squares_it_never_saw_find_their_captions(place, tmp_path) -> None:
     """Chance is 1 in 12; what was exported is asked, through the files."""
-    loop.run(task(place, "optimizer.steps=100", "loop.log_every=25"), tmp_path)
+    loop.run(task(place, "optimizer.steps=150", "loop.log_every=25"), tmp_path)
     clip = Clip.load(tmp_path / "model", dtype="float32")
     random = np.random.default_rng(7)
     pixels = np.stack([draw_square(name, random) for name in NAMES])

@@ -216,7 +216,7 @@ def test_the_recipe_can_be_read_and_stays_small() -> None:
     path = ROOT / "recipes" / "nano" / "judge.toml"
     assert "dalle-mini train judge recipes/nano/judge.toml --workdir" in path.read_text()
     network = build_sections(read_run_file(path), **TABLES)["model"]
-    config = JudgeConfig(64, (Field("thing", tuple(map(str, range(300)))),), network)
+    config = JudgeConfig(96, (Field("thing", tuple(map(str, range(300)))),), network)
     params = jax.eval_shape(lambda: judge.init(jax.random.key(0), config))
     assert 2 * sum(leaf.size for leaf in jax.tree.leaves(params)) < 6e6  # bytes, in float16
 

@@ -37,9 +37,11 @@ NANO = ROOT / "recipes" / "nano"
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 STEPS = {"steps": 2, "batch_size": 8, "warmup_steps": 1, "decay_steps": 1}
 VQGAN = {
-    "model": {"ch": 8, "resolution": 64, "z_channels": 8, "embed_dim": 4, "n_embed": 32, "patch_size": 8},
+    "model": {
+        "ch": 8, "ch_mult": [1, 2], "resolution": 64, "z_channels": 8, "embed_dim": 4, "n_embed": 32, "patch_size": 8,
+    },
     "optimizer": STEPS,
-}
+}  # fmt: skip
 TOWER = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
 TINY: dict[str, dict[str, Any]] = {
     "features": {
