@@ -22,6 +22,7 @@ FLAGS = (
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("served")
+    make_tiny_model(folder / "home" / "models" / "slow", side=40)
     server = Server(make_tiny_model(folder / "tiny", side=16), folder / "home")
     try:
         server.address = server.wait_for(r"DALL·E mini is at (\S+)")[1]
