@@ -18,8 +18,8 @@ import numpy as np
 from dalle_mini.arrays import Array, Int32, Params, UInt8
 from dalle_mini.checkpoints.config_file import read_json
 from dalle_mini.checkpoints.store import SCORES, load_judge
+from dalle_mini.config.judge import JudgeConfig
 from dalle_mini.errors import CheckpointError
-from dalle_mini.judge_config import JudgeConfig
 from dalle_mini.models import judge
 from dalle_mini.ranking import Pictures, prepare_pixels
 

@@ -11,7 +11,7 @@ import numpy as np
 from dalle_mini.arrays import Params
 from dalle_mini.checkpoints.store import save_clip, save_judge, save_transformer, save_vqgan
 from dalle_mini.config import CLIPConfig, CLIPTextConfig, CLIPVisionConfig, TransformerConfig, VQGANConfig
-from dalle_mini.judge_config import Field, JudgeConfig, JudgeNetwork
+from dalle_mini.config.judge import Field, JudgeConfig, JudgeNetwork
 from dalle_mini.models import clip, judge, transformer, vqgan
 from dalle_mini.text import train_tokenizer
 

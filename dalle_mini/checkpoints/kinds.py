@@ -10,8 +10,8 @@ from dalle_mini.checkpoints import clip_layout, layout
 from dalle_mini.checkpoints.config_file import CONFIG, read_config
 from dalle_mini.checkpoints.folder import read_tree
 from dalle_mini.config import CLIPConfig, PerceptualConfig, TransformerConfig, VQGANConfig
+from dalle_mini.config.judge import JudgeConfig
 from dalle_mini.errors import CheckpointError, ConfigError
-from dalle_mini.judge_config import JudgeConfig
 
 
 @dataclasses.dataclass(frozen=True)

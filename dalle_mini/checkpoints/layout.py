@@ -16,8 +16,8 @@ import numpy as np
 from dalle_mini.arrays import Params
 from dalle_mini.checkpoints.names import INDEX, flax_name, layered_sides, our_name, published_name
 from dalle_mini.config import PerceptualConfig, TransformerConfig, VQGANConfig
+from dalle_mini.config.judge import JudgeConfig
 from dalle_mini.errors import CheckpointError
-from dalle_mini.judge_config import JudgeConfig
 from dalle_mini.models import judge, perceptual, transformer, vqgan
 
 Shapes = dict[str, tuple[int, ...]]

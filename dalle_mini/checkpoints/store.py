@@ -24,8 +24,8 @@ from dalle_mini.checkpoints.kinds import CLIP, JUDGE, PERCEPTUAL, TRANSFORMER, V
 from dalle_mini.checkpoints.leaf import cast, float_dtype
 from dalle_mini.checkpoints.saving import SaveOptions, save_model
 from dalle_mini.config import CLIPConfig, PerceptualConfig, TransformerConfig, VQGANConfig
+from dalle_mini.config.judge import JudgeConfig
 from dalle_mini.errors import CheckpointError, OutputError
-from dalle_mini.judge_config import JudgeConfig
 
 __all__ = [
     "Inspection",

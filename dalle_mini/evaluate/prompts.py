@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from dalle_mini.config import suggest
+from dalle_mini.config.judge import JudgeConfig
 from dalle_mini.data.records import read_labels
 from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import DataError, PromptError
-from dalle_mini.judge_config import JudgeConfig
 from dalle_mini.judging import Labels
 from dalle_mini.text.lexicon import Lexicon
 

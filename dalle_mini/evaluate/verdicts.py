@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
+from dalle_mini.config.judge import JudgeConfig
 from dalle_mini.evaluate.prompts import LabelledPrompt
-from dalle_mini.judge_config import JudgeConfig
 from dalle_mini.judging import Judge, Labels
 
 MEASURES: dict[str, tuple[str, ...]] = {

@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from dalle_mini.arrays import Array, Float, Key, Params
-from dalle_mini.judge_config import JudgeConfig
+from dalle_mini.config.judge import JudgeConfig
 from dalle_mini.models.pooling import strongest
 
 _norm = functools.partial(nn.LayerNorm, epsilon=1e-5)

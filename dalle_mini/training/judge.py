@@ -17,13 +17,13 @@ from PIL import Image
 
 from dalle_mini.arrays import Array, Float, Int32, Params
 from dalle_mini.checkpoints.store import save_judge
+from dalle_mini.config.judge import FIELDS, Field, JudgeConfig, JudgeNetwork, order_things
 from dalle_mini.data.loader import Batch, Loader, read_in_order
 from dalle_mini.data.records import read_labels
 from dalle_mini.data.shards import RecordSet
 from dalle_mini.data.sheet import contact_sheet
 from dalle_mini.errors import ConfigError, DataError
 from dalle_mini.grid import save_png
-from dalle_mini.judge_config import FIELDS, Field, JudgeConfig, JudgeNetwork, order_things
 from dalle_mini.judging import LANES, Judge, Labels, score
 from dalle_mini.models import judge
 from dalle_mini.training.distortion import DistortionConfig, distort

@@ -14,6 +14,7 @@ from PIL import Image
 from sets import write_pictures
 
 from dalle_mini.checkpoints.store import load_vqgan
+from dalle_mini.config.judge import Field, JudgeConfig, JudgeNetwork
 from dalle_mini.data.records import Picture
 from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import DataError, OutputError, PromptError
@@ -22,7 +23,6 @@ from dalle_mini.evaluate.prompts import LabelledPrompt, PromptList, find_reader,
 from dalle_mini.evaluate.report import Setting, check_folder, describe, write_report, write_table
 from dalle_mini.evaluate.sheet import MOST, compose_sheet
 from dalle_mini.evaluate.verdicts import Share, Verdict, compare, evaluate, tally
-from dalle_mini.judge_config import Field, JudgeConfig, JudgeNetwork
 from dalle_mini.judging import Judge
 from dalle_mini.models import vqgan
 from dalle_mini.pipeline import decode_pixels

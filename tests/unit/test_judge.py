@@ -15,10 +15,10 @@ from sets import PICTURE_PLAN, picture_record, write_pictures
 
 from dalle_mini.checkpoints.store import inspect, load_judge
 from dalle_mini.cli import main
+from dalle_mini.config.judge import Field, JudgeConfig, JudgeNetwork, order_things
 from dalle_mini.data.loader import Loader, mix_batches, read_in_order
 from dalle_mini.data.records import Picture, unpack
 from dalle_mini.errors import CheckpointError, ConfigError, DataError
-from dalle_mini.judge_config import Field, JudgeConfig, JudgeNetwork, order_things
 from dalle_mini.judging import LANES, Judge, score
 from dalle_mini.models import judge
 from dalle_mini.training import loop
