@@ -139,5 +139,7 @@ def test_the_page_works_from_top_to_bottom(here: Path) -> None:
         assert main([*words, *SMALLER.get(words[0], [])]) == 0, command
     assert (here / "home" / "models" / "my-cats" / "config.json").is_file()
     assert (here / "out" / "transformer" / "report.html").is_file()
+    with Image.open(here / "out" / "transformer" / "samples-final.png") as sheet:
+        assert sheet.width > 2 * 64 and sheet.height > 2 * 64  # two pictures drawn, above two of the set's own
     for name in ("vqgan", "features", "clip"):
         assert (here / "out" / name / "model" / "config.json").is_file()
