@@ -160,6 +160,10 @@ class Generation:
         """Write the grid as a PNG that carries its recipe."""
         return save_png(self.grid(), path, self.recipe)
 
+    def save_sheet(self, path: str | Path) -> Path:
+        """Write all candidates as a PNG that carries the grid's recipe."""
+        return save_png(self.sheet(), path, self.recipe)
+
     def save_tile(self, index: int, path: str | Path) -> Path:
         """Write one picture, at its own size, as a PNG that carries its recipe."""
         return save_png(self.images[index], path, self.tile_recipe(index))
