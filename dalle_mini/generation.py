@@ -70,7 +70,7 @@ def rank_candidates(
         return Candidates(shown=tuple(range(settings.images)), **drawn)
     marks = embedded @ ranker.embed_text([prompt])[0]
     shown = choose(marks, embedded, settings.images, settings.variety)
-    return Candidates(shown=shown, marks=marks, words=ranker.weigh_words(embedded, prompt), **drawn)
+    return Candidates(shown=shown, marks=marks, words=ranker.weigh_words(embedded, marks, prompt), **drawn)
 
 
 @dataclasses.dataclass(frozen=True)

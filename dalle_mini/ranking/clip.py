@@ -92,18 +92,19 @@ class Clip:
         """
         return self.embed_images(images) @ self.embed_text([prompt])[0]
 
-    def weigh_words(self, embedded: Float[np.ndarray, "images projection"], prompt: str) -> WordWeights:
+    def weigh_words(
+        self, embedded: Float[np.ndarray, "images projection"], marks: Float[np.ndarray, "images"], prompt: str
+    ) -> WordWeights:
         """How much of a picture's mark each word of the prompt carries: what the mark loses without the word.
 
-        `embedded` are pictures by `embed_images`. Words that find no room in the model are left out. All shortened
+        `embedded` are pictures by `embed_images`. Words that find no room in the model are not weighed. All shortened
         prompts are embedded in one call.
         """
         words, shortened = leave_out(self.tokenizer.encode([prompt]).readings[0].kept_text)
         if not words:
             return WordWeights((), np.empty((len(embedded), 0), np.float32))
-        marks = embedded @ self._embed_together(self.tokenizer.encode_texts(shortened).tokens).T
-        whole = embedded @ self.embed_text([prompt])[0]
-        return WordWeights(words, whole[:, None] - marks)
+        without = embedded @ self._embed_together(self.tokenizer.encode_texts(shortened).tokens).T
+        return WordWeights(words, marks[:, None] - without)
 
     def _embed_together(self, tokens: Int32[np.ndarray, "prompts text"]) -> Float[np.ndarray, "prompts projection"]:
         rows = FEWEST_ROWS

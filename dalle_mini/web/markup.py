@@ -135,8 +135,8 @@ def render_mark(mark: float | None) -> str:
 
 
 def format_mark(mark: float) -> str:
-    """Three digits, with a minus sign of the font where there is one."""
-    return f"{mark:.3f}".replace("-", "\N{MINUS SIGN}")
+    """Three digits, with a true minus sign, and none before zero."""
+    return f"{mark:z.3f}".replace("-", "\N{MINUS SIGN}")
 
 
 def spell(count: int) -> str:

@@ -120,7 +120,8 @@ class Studio:
                 started = time.monotonic()
                 pictures = progress.preview()
             if model.ranker:
-                model.ranker.weigh_words(model.ranker.embed_images(pictures[:1]), "a picture")
+                embedded = model.ranker.embed_images(pictures[:1])
+                model.ranker.weigh_words(embedded, model.ranker.marks(pictures[:1], "a picture"), "a picture")
             self._easels[name] = _Easel(model, (time.monotonic() - started) / len(pictures))
         finally:
             self._preparing = None

@@ -117,7 +117,7 @@ class Page:
                     candidates,
                     step=1,
                     label="Candidates",
-                    info="Drawn to choose from; 0 is the model's choice",
+                    info="How many to draw; 0 is auto",
                 )
                 self.variety = gr.Slider(
                     0,
@@ -125,7 +125,7 @@ class Page:
                     variety,
                     step=0.05,
                     label="Variety",
-                    info="0 shows the best ones, 1 varied ones",
+                    info="Low is best, high is varied",
                 )
             self.seed = gr.Textbox(
                 label="Seed",
@@ -291,7 +291,7 @@ def _describe_finished(generation: Generation) -> str:
     count, shown = len(generation.candidates), len(generation.images)
     if count == shown:
         return markup.as_sentence(markup.count_pictures(shown))
-    return f"{'Good and varied' if generation.settings.variety else 'The best'}: {shown} of {count}."
+    return f"{shown} of {count}, good and varied." if generation.settings.variety else f"The best {shown} of {count}."
 
 
 def _describe_line(ahead: int) -> str:

@@ -35,8 +35,7 @@ def _ask(generation: Generation) -> str:
 
 def _explain(generation: Generation) -> str:
     count, shown = len(generation.candidates), len(generation.images)
-    ranker = generation.ranker.name if generation.ranker else ""
-    words = f"The model {ranker} marked how well each of {count} pictures fits the words: 1 would be perfect. "
+    words = f"{_name_ranker(generation)} marked how well each of {count} pictures fits the words: 1 would be perfect. "
     if count == shown:
         words += "All are shown, the best first. "
     elif generation.settings.variety:
@@ -44,6 +43,13 @@ def _explain(generation: Generation) -> str:
     else:
         words += f"The best {shown} are shown; the others are gray. "
     return f"{words}Choose one to see what each word carried."
+
+
+def _name_ranker(generation: Generation) -> str:
+    ranker = generation.ranker
+    if ranker is None or ranker.made_for == generation.release:
+        return f"A CLIP made for {generation.release}"
+    return f"The CLIP {ranker.name}"
 
 
 def _list_candidates(name: str, generation: Generation, chosen: int) -> str:
@@ -67,7 +73,7 @@ def _describe(name: str, generation: Generation, place: int) -> str:
     mark, number = candidates.mark(place), candidates.ranked.index(place) + 1
     seed = candidates.seeds[place]
     file = file_name(generation.reading.prompt, f"seed {seed}")
-    download = f'<a class="action" href="pictures/{name}/candidates/{place}.png" download="{file}">Download it</a>'
+    download = f'<a class="action" href="pictures/{name}/candidates/{place}.png" download="{file}">Download</a>'
     told = f"mark {format_mark(mark)}" if mark is not None else "which could not be marked"
     head = f"<p><b>Picture {number} of {len(candidates)}</b>, {told}, seed {seed}</p>{download}"
     return f'<div class="head">{head}</div>{_list_words(candidates.word_weights(place))}'
@@ -82,7 +88,7 @@ def _list_words(weighed: list[tuple[str, float]]) -> str:
     for word, weight in weighed:
         kind = "gain" if weight >= 0 else "loss"
         bar = f'<span class="bar {kind}" style="--share:{abs(weight) / heaviest:.3f}"></span>'
-        sign = "+" if weight >= 0 else ""
+        sign = "+" if weight >= 0.0005 else ""
         text = escape(shorten(word, _LONGEST_WORD))
         rows.append(f'<tr><th scope="row">{text}</th><td>{bar}</td><td>{sign}{format_mark(weight)}</td></tr>')
     caption = "What the mark would lose without each word; below zero, it would gain."

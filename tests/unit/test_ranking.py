@@ -100,7 +100,7 @@ def test_words_are_left_out_one_by_one() -> None:
 
 def test_a_word_carries_what_the_mark_loses_without_it(clip: Clip) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
-    found = clip.weigh_words(clip.embed_images(pixels), PROMPT)
+    found = clip.weigh_words(clip.embed_images(pixels), clip.marks(pixels, PROMPT), PROMPT)
     assert found.words == tuple(PROMPT.split()) and found.weights.shape == (3, 6)
     for place, shorter in enumerate(["red car at the beach", "a car at the beach", "a red at the beach"]):
         lost = clip.marks(pixels, PROMPT) - clip.marks(pixels, shorter)
@@ -109,9 +109,9 @@ def test_a_word_carries_what_the_mark_loses_without_it(clip: Clip) -> None:
 
 def test_words_without_room_are_not_weighed(clip: Clip) -> None:
     embedded = clip.embed_images(np.zeros((2, 16, 16, 3), np.uint8))
-    found = clip.weigh_words(embedded, " ".join(CAPTIONS))
+    found = clip.weigh_words(embedded, np.zeros(2, np.float32), " ".join(CAPTIONS))
     assert 4 < len(found.words) < 15 and found.weights.shape == (2, len(found.words))
-    assert clip.weigh_words(embedded[:0], PROMPT).weights.shape == (0, 6)
+    assert clip.weigh_words(embedded[:0], np.zeros(0, np.float32), PROMPT).weights.shape == (0, 6)
 
 
 def test_a_ranker_says_which_one_it_is(clip: Clip) -> None:
