@@ -193,6 +193,7 @@ def test_the_best_of_more_are_shown_and_the_page_says_why(open_page: OpenPage, t
 
 def test_more_than_can_be_chosen_from_is_told_in_words(page: Page) -> None:
     choose_model(page, "ranked")
+    expect(page.get_by_label("number input for Candidates")).to_be_visible()
     set_field(page, "number input for Candidates", "4")
     run(page, "a red car")
     expect(find_status(page)).to_contain_text("Candidates=4 must be from 9, as many as are shown, to 512.")
