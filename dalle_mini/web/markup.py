@@ -1,4 +1,4 @@
-"""The parts of the page that are ours, as HTML; whatever a visitor typed is escaped here and nowhere else.
+"""The parts of the page that are ours, as HTML; whatever a visitor typed is escaped here, and in `why`, nowhere else.
 
 Gradio compares new HTML with what is shown and changes what differs: live regions stay, and pictures don't flicker.
 """
