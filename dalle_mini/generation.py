@@ -59,18 +59,17 @@ class Candidates:
 
 
 def rank_candidates(
-    ranker: Clip | None,
-    embedded: Float[np.ndarray, "candidates projection"] | None,
+    drawn: Candidates,
+    ranker: Clip,
+    embedded: Float[np.ndarray, "candidates projection"],
     prompt: str,
-    settings: GenerationConfig,
-    **drawn: Any,
+    *,
+    variety: float,
 ) -> Candidates:
-    """Mark what was `drawn` (seeds, tokens and pixels) and choose what is shown of it."""
-    if ranker is None or embedded is None:
-        return Candidates(shown=tuple(range(settings.images)), **drawn)
+    """Mark what was `drawn`, and choose as many as it shows; `embedded` are its pictures by the ranker."""
     marks = embedded @ ranker.embed_text([prompt])[0]
-    shown = choose(marks, embedded, settings.images, settings.variety)
-    return Candidates(shown=shown, marks=marks, words=ranker.weigh_words(embedded, marks, prompt), **drawn)
+    shown = choose(marks, embedded, len(drawn.shown), variety)
+    return dataclasses.replace(drawn, shown=shown, marks=marks, words=ranker.weigh_words(embedded, marks, prompt))
 
 
 @dataclasses.dataclass(frozen=True)

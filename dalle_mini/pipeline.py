@@ -25,7 +25,7 @@ from dalle_mini.checkpoints.releases import RANKER, ResolvedRelease, resolve
 from dalle_mini.checkpoints.store import load_transformer, load_vqgan
 from dalle_mini.config import MAX_CANDIDATES, GenerationConfig, TransformerConfig, VQGANConfig, check_seed
 from dalle_mini.errors import CheckpointError, ConfigError
-from dalle_mini.generation import Generation, rank_candidates
+from dalle_mini.generation import Candidates, Generation, rank_candidates
 from dalle_mini.models import vqgan
 from dalle_mini.ranking import Clip
 from dalle_mini.text.lexicon import Lexicon
@@ -187,20 +187,15 @@ class DalleMini:
                     if self.ranker:
                         embedded.append(self.ranker.embed_images(pixels[lanes]))
                 if position < length or lanes.stop < count:
-                    done = (start * length + LANES * position) // (math.ceil(count / LANES) * LANES)
+                    done = (start // LANES * length + position) // math.ceil(count / LANES)
                     preview = functools.partial(self._preview, pixels, drawn, lanes, position, settings.images)
                     yield Progress(done, length, settings, preview)
         reading = encoded.readings[0]
-        candidates = rank_candidates(
-            self.ranker,
-            np.concatenate(embedded) if embedded else None,
-            reading.prompt,
-            settings,
-            seeds=seeds,
-            tokens=tokens,
-            pixels=pixels,
-        )
-        ranker = self.ranker.id if self.ranker else None
+        candidates = Candidates(seeds, tokens, pixels, shown=tuple(range(settings.images)))
+        ranker = None
+        if self.ranker:
+            rows, ranker = np.concatenate(embedded), self.ranker.id
+            candidates = rank_candidates(candidates, self.ranker, rows, reading.prompt, variety=settings.variety)
         result = Generation(self.name, reading, seed, settings, candidates, ranker, self.went_by(reading.prompt))
         yield Progress(length, length, settings, lambda: list(result.images), result)
 
