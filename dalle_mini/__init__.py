@@ -22,12 +22,12 @@ from dalle_mini.errors import (
     PromptError,
     PromptRejected,
 )
+from dalle_mini.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from dalle_mini.checkpoints.releases import available_releases as available_models
-    from dalle_mini.pipeline import DalleMini, Generation, load
-
-__version__ = "0.1.0"
+    from dalle_mini.generation import Generation
+    from dalle_mini.pipeline import DalleMini, load
 
 __all__ = [
     "Cancelled",
@@ -48,7 +48,7 @@ __all__ = [
 
 _LAZY = {
     "DalleMini": ("dalle_mini.pipeline", "DalleMini"),
-    "Generation": ("dalle_mini.pipeline", "Generation"),
+    "Generation": ("dalle_mini.generation", "Generation"),
     "load": ("dalle_mini.pipeline", "load"),
     "available_models": ("dalle_mini.checkpoints.releases", "available_releases"),
 }

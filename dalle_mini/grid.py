@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageDraw, PngImagePlugin
 
 from dalle_mini.checkpoints.staging import write_whole
 from dalle_mini.errors import DataError
@@ -18,6 +18,7 @@ from dalle_mini.errors import DataError
 RECIPE_KEY = "dalle-mini"
 SMALLEST_TILE = 256
 GAP = 8
+_LABEL = 28
 
 
 def compose_grid(images: Sequence[Image.Image], *, columns: int | None = None) -> Image.Image:
@@ -36,6 +37,22 @@ def compose_grid(images: Sequence[Image.Image], *, columns: int | None = None) -
         row, column = divmod(index, columns)
         sheet.paste(tile, (column * (width + GAP), row * (height + GAP)))
     return sheet
+
+
+def compose_ranked(ranked: Sequence[tuple[Image.Image, float | None]], shown: Sequence[bool]) -> Image.Image:
+    """Pictures with their marks below; those that are not `shown` are faded and gray."""
+    tiles = []
+    for (image, mark), is_shown in zip(ranked, shown, strict=True):
+        picture = enlarge(image.convert("RGB"))
+        if not is_shown:
+            picture = Image.blend(picture.convert("L").convert("RGB"), Image.new("RGB", picture.size, "white"), 0.5)
+        tile = Image.new("RGB", (picture.width, picture.height + _LABEL), "white")
+        tile.paste(picture)
+        text = "no mark" if mark is None else f"{mark:.3f}"
+        color = "black" if is_shown else "#6b6b6b"
+        ImageDraw.Draw(tile).text((4, picture.height + 2), text, fill=color, font_size=_LABEL - 8)
+        tiles.append(tile)
+    return compose_grid(tiles)
 
 
 def enlarge(image: Image.Image) -> Image.Image:

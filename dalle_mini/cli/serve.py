@@ -18,10 +18,16 @@ def add_parser(commands: Any) -> None:
         metavar="NAME",
         help="a name that `dalle-mini models` lists, a Hub id, or a directory (default: nano)",
     )
+    parser.add_argument(
+        "--ranker",
+        metavar="DIR",
+        help="directory or Hub id of the CLIP that marks this model's pictures "
+        "(default: the folder clip inside the model's, if there is one)",
+    )
 
 
 def run(options: Options) -> int:
     from dalle_mini.web.server import serve
 
-    serve(host=options.host, port=options.port, model=options.model)
+    serve(host=options.host, port=options.port, model=options.model, ranker=options.ranker)
     return 0

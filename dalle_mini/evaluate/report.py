@@ -52,13 +52,14 @@ def _is_ours(path: Path) -> bool:
 
 def describe(setting: Setting, judge: Judge, judged: Sequence[Judged]) -> dict[str, Any]:
     """The contents of report.json."""
-    best = [each.best for each in judged if each.best]
+    counts = sorted({count for each in judged for count in each.best})
+    best = {str(count): _describe_shares(tally(each.best[count] for each in judged)) for count in counts}
     return {
         "made_by": _MADE_BY,
         "version": dalle_mini.__version__,
         **dataclasses.asdict(setting),
         "fields": _describe_shares(tally(each.first for each in judged)),
-        "best_by_clip": _describe_shares(tally(best)) if best else None,
+        "best_by_clip": best,
         "trusted": {name: judge.trusts(*fields) for name, fields in MEASURES.items()},
         "judge": dict(judge.scores),
         "prompts": [_describe_judged(each) for each in judged],
@@ -71,18 +72,18 @@ def write_report(directory: Path, values: Mapping[str, Any], judged: Sequence[Ju
         directory,
         values,
         write_table(values),
-        {SHEET: encode_png(compose_sheet([(each.prompt.text, each.best or each.first) for each in judged]))},
+        {SHEET: encode_png(compose_sheet([(each.prompt.text, _find_shown(each)) for each in judged]))},
     )
 
 
 def write_table(values: Mapping[str, Any]) -> str:
     """report.md: a row for every measure that some prompt says something of."""
     best = values["best_by_clip"]
-    head = ["measure", "first picture", *([f"best of {values['images']} by CLIP"] if best else []), "prompts", "judge"]
+    head = ["measure", "first picture", *(f"best of {count} by CLIP" for count in best), "prompts", "judge"]
     rows = [head, ["---"] * len(head)]
     for name, entry in values["fields"].items():
         if entry["prompts"]:
-            shares = [_percent(each[name]["share"]) for each in (values["fields"], best) if each]
+            shares = [_percent(each[name]["share"]) for each in (values["fields"], *best.values())]
             rows.append([name, *shares, str(entry["prompts"]), _describe_trust(name, values)])
     lines = [f"# {values['model']}", "", *_table(rows), "", *_notes(values)]
     return "\n".join(lines) + "\n"
@@ -133,8 +134,13 @@ def _describe_judged(judged: Judged) -> dict[str, Any]:
     values: dict[str, Any] = {"prompt": judged.prompt.text, "labels": dict(judged.prompt.labels), "seed": judged.seed}
     values["first"] = _describe_verdict(judged.first)
     if judged.best:
-        values["best"] = _describe_verdict(judged.best)
+        values["best"] = {str(count): _describe_verdict(verdict) for count, verdict in judged.best.items()}
     return values
+
+
+def _find_shown(judged: Judged) -> Verdict:
+    """The picture that stands for a prompt: the best of the most."""
+    return judged.best[max(judged.best)] if judged.best else judged.first
 
 
 def _describe_verdict(verdict: Verdict) -> dict[str, Any]:

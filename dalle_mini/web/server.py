@@ -10,7 +10,7 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dalle_mini.checkpoints.releases import resolve
+from dalle_mini.checkpoints.releases import resolve, resolve_clip
 from dalle_mini.web.address import default_host, default_port, listen, web_address
 from dalle_mini.web.examples import FOLDER, read_examples
 
@@ -24,8 +24,15 @@ _SECONDS_TO_CLOSE = 2
 _PICTURES_STAY = {"Cache-Control": "private, max-age=86400, immutable"}
 
 
-def serve(*, host: str | None = None, port: int | None = None, model: str = "nano", open_browser: bool = False) -> None:
-    """Serve the page until Ctrl-C or SIGTERM; `model` is downloaded first where that is needed.
+def serve(
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    model: str = "nano",
+    ranker: str | None = None,
+    open_browser: bool = False,
+) -> None:
+    """Serve the page until Ctrl-C or SIGTERM; `model`, and the CLIP `ranker` for it, are downloaded first if need be.
 
     A host or port of None is what `GRADIO_SERVER_NAME` and `GRADIO_SERVER_PORT` say, else 127.0.0.1 and 7860.
     OutputError where the address can't be had; ConfigError and CheckpointError where the model can't.
@@ -35,16 +42,18 @@ def serve(*, host: str | None = None, port: int | None = None, model: str = "nan
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), listen(host, port) as listener:
         resolve(model)
-        _run(listener, model, open_browser=open_browser)
+        if ranker is not None:
+            resolve_clip(ranker)
+        _run(listener, model, ranker, open_browser=open_browser)
 
 
-def _run(listener: socket.socket, model: str, *, open_browser: bool) -> None:
+def _run(listener: socket.socket, model: str, ranker: str | None, *, open_browser: bool) -> None:
     # Only here, for these take seconds to import, and a port in use is to be told at once.
     import uvicorn
 
     from dalle_mini.web.studio import Studio
 
-    studio = Studio(model)
+    studio = Studio(model, ranker=ranker)
     config = uvicorn.Config(
         build_app(studio), log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_CLOSE, server_header=False
     )
@@ -87,10 +96,10 @@ def build_app(studio: "Studio") -> "FastAPI":
     pictures, examples = Pictures(), read_examples()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
-    def respond(png: bytes | None) -> Response:
-        if png is None:
+    def respond(content: bytes | None, media_type: str = "image/png") -> Response:
+        if content is None:
             raise HTTPException(404, "this picture is no longer kept; draw it again with its seed")
-        return Response(png, media_type="image/png", headers=_PICTURES_STAY)
+        return Response(content, media_type=media_type, headers=_PICTURES_STAY)
 
     @app.get("/pictures/{name}/grid.png")
     def get_grid(name: str) -> Response:
@@ -99,6 +108,14 @@ def build_app(studio: "Studio") -> "FastAPI":
     @app.get("/pictures/{name}/{index}.png")
     def get_tile(name: str, index: int) -> Response:
         return respond(pictures.encode_tile(name, index))
+
+    @app.get("/pictures/{name}/candidates/{place}.png")
+    def get_candidate(name: str, place: int) -> Response:
+        return respond(pictures.encode_candidate(name, place))
+
+    @app.get("/pictures/{name}/candidates/{place}.webp")
+    def get_thumbnail(name: str, place: int) -> Response:
+        return respond(pictures.encode_thumbnail(name, place), "image/webp")
 
     if examples:
         app.mount("/examples", StaticFiles(directory=FOLDER))

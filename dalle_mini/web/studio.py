@@ -12,8 +12,10 @@ from collections.abc import Generator
 
 from PIL import Image
 
+from dalle_mini.config import GenerationConfig
 from dalle_mini.errors import DalleMiniError
-from dalle_mini.pipeline import DalleMini, Generation, load
+from dalle_mini.generation import Generation
+from dalle_mini.pipeline import DalleMini, load
 from dalle_mini.web.line import Line
 from dalle_mini.web.order import Order
 from dalle_mini.web.shelf import require_local
@@ -45,10 +47,11 @@ class Preparing:
 
 @dataclasses.dataclass(frozen=True)
 class Drawing:
-    """Tokens of one image so far; `pictures` where there was time for a preview."""
+    """Tokens of one image so far, drawn by `settings`; `pictures` where there was time for a preview."""
 
     done: int
     total: int
+    settings: GenerationConfig
     seconds_left: float
     pictures: list[Image.Image] | None
 
@@ -71,10 +74,13 @@ class _Easel:
 
 
 class Studio:
-    """Draws orders one after the other. `model` stays loaded, and beside it the last other one that was used."""
+    """Draws orders one after the other. `model` stays loaded, and beside it the last other one that was used.
 
-    def __init__(self, model: str) -> None:
-        self.model = model
+    `ranker` is a CLIP for `model`; other models have the ones that they bring.
+    """
+
+    def __init__(self, model: str, *, ranker: str | None = None) -> None:
+        self.model, self.ranker = model, ranker
         self._line = Line(ROOM)
         self._easels: dict[str, _Easel] = {}
         self._preparing: str | None = None
@@ -107,12 +113,15 @@ class Studio:
             yield Preparing(name)
             require_local(name)
             self._easels = {kept: easel for kept, easel in self._easels.items() if kept == self.model}
-            model = load(name, offline=True)
+            model = load(name, ranker=self.ranker if name == self.model else None, offline=True)
             with contextlib.closing(model.draw("a picture", seed=0)) as drawing:
                 progress = next(drawing)
                 progress.preview()
                 started = time.monotonic()
                 pictures = progress.preview()
+            if model.ranker:
+                embedded = model.ranker.embed_images(pictures[:1])
+                model.ranker.weigh_words(embedded, model.ranker.marks(pictures[:1], "a picture"), "a picture")
             self._easels[name] = _Easel(model, (time.monotonic() - started) / len(pictures))
         finally:
             self._preparing = None
@@ -126,7 +135,7 @@ def _draw(easel: _Easel, order: Order) -> Generator[Drawing | Finished]:
         for progress in drawing:
             now = time.monotonic()
             if progress.result:
-                _logger.info("drew %d pictures in %.1f s", images, now - started)
+                _logger.info("drew %d pictures in %.1f s", len(progress.result.candidates), now - started)
                 yield Finished(progress.result, now - started)
                 break
             drawn = now - started - spent
@@ -139,7 +148,7 @@ def _draw(easel: _Easel, order: Order) -> Generator[Drawing | Finished]:
                 pictures = progress.preview()
                 easel.preview_seconds = (time.monotonic() - now) / images
                 spent += time.monotonic() - now
-            yield Drawing(progress.done, progress.total, seconds_left, pictures)
+            yield Drawing(progress.done, progress.total, progress.settings, seconds_left, pictures)
     if not spent:
         # The machine may have been busy when the cost was found.
         easel.preview_seconds /= 2

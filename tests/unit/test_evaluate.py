@@ -115,10 +115,20 @@ def test_shares_are_those_counted_by_hand() -> None:
         "second": "dog",
         "relation": "next to",
     }  # in no order of their own
-    best = [each.best for each in judged if each.best]
+    best = [each.best[2] for each in judged]
     assert len(best) == 4 and shares(best)["thing_top1"] == (3, 3) and shares(best)["count"] == (1, 1)
     assert [each.seed for each in judged] == [5, 6, 7, 8]
     assert (Share(1, 4).share, Share(0, 0).share) == (0.25, None)
+
+
+def test_the_best_of_fewer_are_the_first_of_the_same_drawing() -> None:
+    colors = [["black", "white", "black"], ["black", "black", "white"]]
+    judged = evaluate(Painter(colors), ORACLE, PROMPTS[:2], seed=5, ranker=Brightest(), best_of=(1, 2, 3))
+    bright = [[each.best[count].picture.getpixel((0, 0)) == (255, 255, 255) for count in (1, 2, 3)] for each in judged]
+    assert bright == [[False, True, True], [False, False, True]]
+    values = describe(Setting("painter", 3, 5, {}), ORACLE, judged)
+    assert list(values["best_by_clip"]) == ["1", "2", "3"]
+    assert "| best of 2 by CLIP |" in write_table(values)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +158,7 @@ def test_the_report_says_what_was_counted_and_what_is_trusted(tmp_path: Path) ->
     values = describe(Setting("painter", 2, 5, {"judge": "abc"}, {"size": 3}), ORACLE, judged)
     assert values["fields"]["thing_top1"] == {"share": 0.6667, "prompts": 3}
     assert values["fields"]["style"] == {"share": None, "prompts": 0}
-    assert values["best_by_clip"]["thing_top1"] == {"share": 1.0, "prompts": 3}
+    assert values["best_by_clip"]["2"]["thing_top1"] == {"share": 1.0, "prompts": 3}
     assert values["trusted"] | {"thing_top1": True, "count": True} == values["trusted"]
     assert not values["trusted"]["relation_both"] and not values["trusted"]["attribute"]
     table = write_table(values)
