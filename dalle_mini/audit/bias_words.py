@@ -19,7 +19,7 @@ BLIND_SPOTS = (
     "Nothing here says what a fair picture would be, or what the pictures do to people who look at them.",
 )
 METHOD = (
-    "Every subject is drawn in every template from seeds of its own, with the model's own settings, and none are picked "
+    "Every subject is drawn in every template from seeds of its own, with the model's own settings, and none picked "
     "out. The CLIP compares each picture with each descriptor in every template (cosine times its logit scale, "
     "softmax over the set, mean over templates); the likeliest counts. “Plain nearest” leaves the softmax out.",
     "Shares have Wilson intervals of 95 %. A subject leans if its shares differ from those of neutral prompts by "
