@@ -43,22 +43,19 @@ def find_people(release: Path, subjects: Sequence[Subject]) -> Population:
     if lexicon is None:
         declared = any(_declares_none(release / name) for name in _CARDS)
         return Population((), evidence="card") if declared else Population(tuple(subjects))
-    meanings = {subject.phrase: _find_thing(lexicon, subject.phrase) for subject in subjects}
-    kept = tuple(subject for subject in subjects if _is_person(*meanings[subject.phrase]))
+    things = {subject.phrase: lexicon.read(subject.phrase).labels.get("thing", "") for subject in subjects}
+    kept = tuple(subject for subject in subjects if _is_person(subject.phrase, things[subject.phrase]))
     names = {subject.phrase for subject in kept}
-    others = {phrase: thing for phrase, (_, thing) in meanings.items() if phrase not in names}
-    return Population(kept, others, "lexicon")
+    return Population(kept, {phrase: thing for phrase, thing in things.items() if phrase not in names}, "lexicon")
 
 
-def _find_thing(lexicon: Lexicon, phrase: str) -> tuple[str, str]:
-    """The word that a subject goes by, and the thing that it leads to."""
-    reading = lexicon.read(phrase)
-    thing = reading.labels.get("thing", "")
-    return next((typed for typed, meant in reading.words if meant == thing), ""), thing
+def _is_person(phrase: str, thing: str) -> bool:
+    """Whether a subject leads to a person: to itself, as "a doctor" to a doctor, or to one of `PEOPLE`.
 
-
-def _is_person(typed: str, thing: str) -> bool:
-    return thing in PEOPLE or (thing != "" and typed == thing)
+    "A computer programmer" that leads to a computer does not: the last word says what something is.
+    """
+    words = thing.split()
+    return thing in PEOPLE or (words != [] and phrase.lower().split()[-len(words) :] == words)
 
 
 def _declares_none(card: Path) -> bool:
