@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from doubles import CODEBOOK_SIZE, IMAGE_LENGTH, IMAGE_SIZE, make_tiny_clip, make_tiny_model
 from PIL import Image
-from sets import write_pictures
+from sets import write_pictures, write_tokens
 
 import dalle_mini
 from dalle_mini.audit.copies import Drawing, caption_prompts, check_set, draw_prompts, find_copies, judge
@@ -16,7 +16,7 @@ from dalle_mini.audit.likeness import EMBEDDING, TOKENS, FeatureReader, Features
 from dalle_mini.audit.nearest import KEPT, find_nearest
 from dalle_mini.checkpoints.digests import model_digest
 from dalle_mini.data.encode import Encoder, encode_pictures
-from dalle_mini.data.records import Tokens
+from dalle_mini.data.loader import stack_records
 from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import ConfigError, PromptError
 from dalle_mini.ranking import Clip
@@ -99,8 +99,6 @@ def is_own(places: np.ndarray) -> np.ndarray:
 
 
 def read_whole(records: RecordSet, reader: FeatureReader) -> Features:
-    from dalle_mini.data.loader import stack_records
-
     return reader.read(stack_records(list(records)))
 
 
@@ -109,36 +107,45 @@ def test_a_token_set_says_the_same_as_its_pictures(place: Path, reader: FeatureR
     np.testing.assert_array_equal(pictures.tokens, tokens.tokens)
 
 
-def test_planted_copies_are_found_and_shown_first(place: Path, model, reader: FeatureReader) -> None:
-    """A third of the drawings are records, token for token; the others are tokens that nobody chose."""
-    records = RecordSet.open(place / "tokens")
-    copied = [record.image for record in (records[index] for index in range(8)) if isinstance(record, Tokens)]
-    tokens = [*draw_tokens(16, 5), *copied]
-    drawings = [
-        Drawing(f"prompt {index}", index, row, Image.fromarray(pixels))
-        for index, (row, pixels) in enumerate(zip(tokens, reader.decode(np.stack(tokens)), strict=True))
+@pytest.fixture(scope="module")
+def noise(place: Path) -> RecordSet:
+    """Tokens that nobody chose, so that records are not near to one another."""
+    return write_noise(place / "noise", RECORDS, seed=1)
+
+
+def write_noise(folder: Path, rows: int, seed: int) -> RecordSet:
+    return write_tokens(folder, np.zeros((rows, 4)), draw_tokens(rows, seed), codebook_size=CODEBOOK_SIZE)
+
+
+def show(tokens: np.ndarray, reader: FeatureReader) -> list[Drawing]:
+    """Drawings of these tokens, whose seeds are their places."""
+    pictures = map(Image.fromarray, reader.decode(tokens))
+    return [
+        Drawing(f"prompt {place}", place, row, picture)
+        for place, (row, picture) in enumerate(zip(tokens, pictures, strict=True))
     ]
-    found = find_copies(drawings, records, reader)
+
+
+def test_planted_copies_are_found_and_shown_first(noise: RecordSet, reader: FeatureReader) -> None:
+    """A third of the drawings are records, token for token; the others are noise of their own."""
+    tokens = np.concatenate([draw_tokens(16, 5), draw_tokens(RECORDS, 1)[:8]])
+    found = find_copies(show(tokens, reader), noise, reader)
     assert found.equal == 8 and found.records == RECORDS
     by_tokens = next(each for each in found.measures if each.name == TOKENS)
     assert by_tokens.copies and by_tokens.near >= 8
     shown = sort_by_nearness(found)[:8]
     assert {each.drawing.seed for each in shown} == set(range(16, 24))
-    assert shown[0].neighbors[TOKENS][0].likeness == 1
-    assert {each.neighbors[TOKENS][0].caption for each in shown} == {f"picture {index}" for index in range(8)}
+    assert all(each.neighbors[TOKENS][0].likeness == 1 for each in shown)
+    assert {each.neighbors[TOKENS][0].caption for each in shown} == {f"caption {index}" for index in range(8)}
 
 
-def test_real_pictures_do_not_count_as_copies(place: Path, reader: FeatureReader) -> None:
-    """What was never in the set is as near to it as it should be, though it is of the same kind."""
-    pixels = np.random.default_rng(9).integers(256, size=(40, 4, 4, 3), dtype=np.uint8)
-    pictures = [Image.fromarray(each).resize((IMAGE_SIZE,) * 2, Image.Resampling.NEAREST) for each in pixels]
-    unseen = write_pictures(place / "unseen", np.stack([np.asarray(each) for each in pictures]), ["x"] * 40)
-    tokens = read_whole(unseen, reader).tokens
-    drawings = [Drawing("x", 0, *each) for each in zip(tokens, pictures, strict=True)]
-    found = find_copies(drawings, RecordSet.open(place / "pictures"), reader)
+def test_what_is_new_does_not_count_as_a_copy(place: Path, noise: RecordSet, reader: FeatureReader) -> None:
+    """Of the same kind as the set but never in it: as near to it as it should be, by either reference."""
+    unseen = write_noise(place / "unseen", 40, seed=2)
+    drawings = show(draw_tokens(40, 2), reader)
+    found = find_copies(drawings, noise, reader)
     assert found.equal == 0 and not any(each.copies for each in found.measures)
-    held_out = find_copies(drawings, RecordSet.open(place / "pictures"), reader, held_out=unseen)
-    for each in held_out.measures:
+    for each in find_copies(drawings, noise, reader, held_out=unseen).measures:
         np.testing.assert_allclose(np.sort(each.drawn), np.sort(each.reference), atol=1e-5)
         assert each.rate == each.reference_rate and each.p == pytest.approx(1)
 

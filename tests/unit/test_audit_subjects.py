@@ -18,6 +18,7 @@ from dalle_mini.audit.subjects import (
     read_subjects,
 )
 from dalle_mini.errors import PromptError
+from dalle_mini.grid import read_recipe, save_png
 
 STAGE = Path(__file__).parents[2] / "recipes" / "nano" / "stage"
 DOCTOR, NURSE = Subject("a doctor"), Subject("a nurse")
@@ -113,14 +114,7 @@ def test_pictures_are_kept_and_drawn_anew_where_anything_else_was_asked_for(tmp_
     strip = kept / cell.file
     assert cell.file.startswith("a-photo-of-a-doctor-") and strip.is_file()
     with Image.open(strip) as image:
-        image.load()
-        info, pixels = image.text, np.asarray(image)
-    marked = Image.fromarray(255 - pixels)
-    from PIL.PngImagePlugin import PngInfo
-
-    text = PngInfo()
-    text.add_itxt("dalle-mini", info["dalle-mini"])
-    marked.save(strip, pnginfo=text)
+        save_png(Image.fromarray(255 - np.asarray(image)), strip, read_recipe(strip))
     again = Drawer(model, "abc", 2, kept).draw(cell)
     assert np.array_equal(np.asarray(again[0]), 255 - np.asarray(drawn[0])), "what is kept was drawn again"
     other = Drawer(model, "other weights", 2, kept).draw(cell)
