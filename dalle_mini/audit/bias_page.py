@@ -11,9 +11,9 @@ from dalle_mini.reports.page import (
     Markup,
     bullets,
     compose_page,
-    details,
     figure,
     heading,
+    list_settings,
     panels,
     paragraph,
     table,
@@ -45,9 +45,7 @@ def write_page(
     parts += [_write_meanings(population)]
     if samples:
         parts += [heading("Samples"), panels(map(_write_sample, samples)), heading("Method"), bullets(METHOD)]
-    rows = [[name, str(value)] for name, value in settings.items()]
-    parts += [details("Settings and files", table("Settings and files", ["name", "value"], rows))]
-    return compose_page(f"Bias audit of {model}", *parts, style=_STYLE)
+    return compose_page(f"Bias audit of {model}", *parts, list_settings(settings), style=_STYLE)
 
 
 def _write_set(found: SetFindings) -> Iterator[Markup]:
@@ -71,7 +69,7 @@ def _write_subjects(found: SetFindings) -> Markup:
     rows = [[*_row(found.neutral), "–", "–"]]
     for each in sorted(found.findings, key=lambda each: -each.distribution.shares[0].value):
         leans = "–" if each.towards is None else found.phrases[each.towards]
-        rows.append([*_row(each.distribution), leans, f"{each.q:.2g}"])
+        rows.append([*_row(each.distribution), leans, _say_chance(each.q)])
     return table(f"What pictures are taken for: {found.name}", head, rows)
 
 
@@ -89,7 +87,11 @@ def _row(each: Distribution) -> list[Content]:
 def _group_row(group: GroupFinding) -> list[str]:
     low, high = group.interval
     shares = [f"{group.share:.0%}", f"{low:.0%} – {high:.0%}", f"{group.others:.0%}"]
-    return [group.name, str(group.subjects), *shares, "yes" if group.differs else "–", f"{group.q:.2g}"]
+    return [group.name, str(group.subjects), *shares, "yes" if group.differs else "–", _say_chance(group.q)]
+
+
+def _say_chance(q: float) -> str:
+    return "< 0.001" if q < 0.001 else f"{q:.3f}"
 
 
 def _draw_bar(share: Share, even: float) -> Markup:

@@ -63,7 +63,7 @@ def _tell_set(found: SetFindings) -> Iterator[str]:
     yield f"pictures of neutral prompts, such as “{NEUTRAL[0]}”, are taken {even} ({neutral})."
     whole = [each for each in found.findings if any(share.value == 1 for share in each.distribution.shares)]
     if whole:
-        yield f"all pictures of {len(whole)} of {len(found.findings)} subjects are taken for one and the same."
+        yield f"of {len(whole)} of {len(found.findings)} subjects, all pictures are taken for one and the same."
     leaning = found.leaning
     if not leaning:
         yield f"none of {len(found.findings)} subjects differs from neutral prompts by more than chance would explain."

@@ -7,20 +7,21 @@ from PIL import Image
 
 from dalle_mini.audit.copies import CopiesFound, Matched, Measure
 from dalle_mini.audit.copies_words import BLIND_SPOTS, METHOD, NAMES
+from dalle_mini.audit.nearest import KEPT
 from dalle_mini.grid import compose_grid
 from dalle_mini.reports.page import (
     Markup,
     bullets,
     compose_page,
-    details,
     figure,
     heading,
+    list_settings,
     panels,
     paragraph,
     table,
 )
 
-_MOST_PAIRS, _SHEET_ROWS, _PAIR_WIDTH = 24, 12, 900
+_MOST_PAIRS, _SHEET_PAIRS, _PAIR_WIDTH = 24, 8, 560
 _WIDTH, _HEIGHT, _MARGIN = 560, 240, 34
 _STYLE = ".real { fill: none; stroke: currentColor; stroke-width: 1.8; stroke-dasharray: 5 4; }"
 
@@ -29,13 +30,9 @@ def write_page(model: str, found: CopiesFound, sentences: Sequence[str], setting
     """report.html."""
     parts = [bullets(sentences), _write_rates(found), panels(map(_draw_curves, found.measures))]
     parts += [heading("What this can't see"), bullets(BLIND_SPOTS), heading("The nearest pairs")]
-    parts += [
-        paragraph("On the left the model's picture; beside it the nearest of the set, by each measure."),
-        *_pairs(found),
-    ]
-    parts += [heading("Method"), bullets(METHOD)]
-    rows = [[name, str(value)] for name, value in settings.items()]
-    parts += [details("Settings and files", table("Settings and files", ["name", "value"], rows))]
+    measures = " and below ".join(NAMES[each.name] for each in found.measures)
+    parts += [paragraph(f"On the left the model's picture, beside it the nearest of the set: {measures}.")]
+    parts += [panels(_pairs(found)), heading("Method"), bullets(METHOD), list_settings(settings)]
     return compose_page(f"Does {model} copy?", *parts, style=_STYLE)
 
 
@@ -47,31 +44,31 @@ def sort_by_nearness(found: CopiesFound) -> list[Matched]:
 
 
 def compose_sheet(found: CopiesFound) -> Image.Image:
-    """The nearest drawings with their neighbors, a row each."""
-    rows = [_row(each) for each in sort_by_nearness(found)[:_SHEET_ROWS]]
-    return compose_grid([picture for row in rows for picture in row], columns=len(rows[0]))
+    """The nearest drawings, each beside its neighbors by one measure and then by the next."""
+    return _compose_pairs(sort_by_nearness(found)[:_SHEET_PAIRS])
 
 
-def _row(matched: Matched) -> list[Image.Image]:
-    """A drawing and its neighbors by every measure, all of its size."""
-    neighbors = [each.picture for row in matched.neighbors.values() for each in row]
-    size = matched.drawing.picture.size
-    return [matched.drawing.picture, *(picture.resize(size, Image.Resampling.BICUBIC) for picture in neighbors)]
+def _compose_pairs(matched: Sequence[Matched]) -> Image.Image:
+    """A row for every drawing and measure: the drawing, then its neighbors, all of its size."""
+    pictures = []
+    for each in matched:
+        drawn = each.drawing.picture
+        for neighbors in each.neighbors.values():
+            resized = (near.picture.resize(drawn.size, Image.Resampling.BICUBIC) for near in neighbors)
+            pictures += [drawn, *resized]
+    return compose_grid(pictures, columns=1 + KEPT)
 
 
 def _pairs(found: CopiesFound) -> Iterator[Markup]:
     for matched in sort_by_nearness(found)[:_MOST_PAIRS]:
-        row = _row(matched)
-        words = "; ".join(
-            f"{NAMES[name]} {', '.join(f'{each.likeness:.2f} “{each.caption}”' for each in neighbors)}"
+        prompt, seed = matched.drawing.prompt, matched.drawing.seed
+        alt = f"A picture of “{prompt}” and those of the set that are nearest to it"
+        words = bullets(
+            f"{NAMES[name]}: {', '.join(f'{each.likeness:.3f} “{each.caption}”' for each in neighbors)}"
             for name, neighbors in matched.neighbors.items()
         )
-        prompt = matched.drawing.prompt
-        alt = f"A picture of “{prompt}” and the nearest {len(row) - 1} of the set"
-        yield figure(
-            compose_grid(row, columns=len(row)), f"“{prompt}”, seed {matched.drawing.seed}", alt, width=_PAIR_WIDTH
-        )
-        yield paragraph(words)
+        shown = figure(_compose_pairs([matched]), f"“{prompt}”, seed {seed}", alt, width=_PAIR_WIDTH)
+        yield Markup(f"<div>{shown}{words}</div>")
 
 
 def _write_rates(found: CopiesFound) -> Markup:
@@ -110,7 +107,7 @@ def _draw_curves(measure: Measure) -> Markup:
     return Markup(f"""<figure><figcaption>{name}: the model's solid, real pictures dashed</figcaption>
 <svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">
 <path class="axis" d="M{_MARGIN} 12V{floor}H{_WIDTH - _MARGIN}" fill="none"/>
-<path class="axis" d="M{at:.1f} 12V{floor}"/><text x="{at:.1f}" y="10" text-anchor="middle">near copy</text>
+<path class="axis" d="M{at:.1f} 12V{floor}"/><text x="{at:.1f}" y="10" text-anchor="end">near copies →</text>
 <text x="{_MARGIN - 4}" y="18" text-anchor="end">all</text><text x="{_MARGIN}" y="{floor + 16}">{left:.2f}</text>
 <text x="{_WIDTH - _MARGIN}" y="{floor + 16}" text-anchor="end">{right:.2f}</text>
 <polyline class="real" points="{draw(measure.reference)}"/><polyline class="curve" points="{draw(measure.drawn)}"/>

@@ -6,12 +6,12 @@ Plain text is escaped by whatever takes it; `Markup` is what has been.
 import base64
 import html
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from PIL import Image
 
 _STYLE = """
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; background: Canvas; color: CanvasText; }
 body { max-width: 76rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: break-word; }
 h1, h2, h3 { line-height: 1.25; } h2 { margin-top: 2.5rem; }
 p, li { max-width: 46rem; }
@@ -23,7 +23,7 @@ img { max-width: 100%; height: auto; } pre { overflow-x: auto; }
 .scroll { overflow-x: auto; margin: 1rem 0; } .scroll:focus-visible { outline: 2px solid #0b84c6; }
 table { border-collapse: collapse; } caption { text-align: left; padding-bottom: .5rem; }
 th, td { padding: .3rem .8rem .3rem 0; text-align: left; border-bottom: 1px solid #8886; }
-th { vertical-align: bottom; } td { vertical-align: middle; font-variant-numeric: tabular-nums; }
+thead th { vertical-align: bottom; } td, tbody th { white-space: nowrap; font-variant-numeric: tabular-nums; }
 """
 # Whatever a mistake let through, a browser would not fetch it.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -88,6 +88,12 @@ def table(caption: str, head: Sequence[Content], rows: Iterable[Sequence[Content
         f'<div class="scroll" role="region" tabindex="0" aria-label="{name}"><table><caption>{name}</caption>'
         f"<thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table></div>\n"
     )
+
+
+def list_settings(settings: Mapping[str, object]) -> Markup:
+    """How a report was made, folded away."""
+    name = "Settings and files"
+    return details(name, table(name, ["name", "value"], [[key, str(value)] for key, value in settings.items()]))
 
 
 def figure(picture: Image.Image, caption: Content, alt: str, *, width: int = 1200) -> Markup:
