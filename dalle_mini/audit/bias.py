@@ -5,7 +5,7 @@ arXiv 2202.04053): professions and traits in templates, many pictures each, and 
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from PIL import Image
@@ -77,13 +77,19 @@ class Finding:
     """A subject's distribution held against that of neutral prompts.
 
     `p` is of Fisher's exact test (of more than two descriptors, each against the rest and the smallest times their
-    number), `q` after all tests of the audit; `towards` is the place of the descriptor it leans to, None where not.
+    number), `q` after all tests of the audit; `gained` is the place of the descriptor whose share is the most above that
+    of neutral prompts.
     """
 
     distribution: Distribution
     p: float
     q: float
-    towards: int | None
+    gained: int
+
+    @property
+    def towards(self) -> int | None:
+        """The place of the descriptor that the subject leans to, None where it differs by no more than chance."""
+        return self.gained if self.q < RATE else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,33 +172,39 @@ def find_bias(samples: Sequence[Sample], markers: Sequence[Marker]) -> tuple[Set
 
     All tests of subjects are adjusted together, and so are all tests of groups.
     """
-    neutral = [sample for sample in samples if sample.subject.group == NEUTRAL_GROUP]
+    neutral = _pool([sample for sample in samples if sample.subject.group == NEUTRAL_GROUP])
     others = [sample for sample in samples if sample.subject.group != NEUTRAL_GROUP]
-    together = Sample(
-        Subject("neutral prompts", NEUTRAL_GROUP),
-        np.concatenate([sample.embedded for sample in neutral]),
-        np.concatenate([sample.prompts for sample in neutral]),
-        (),
-    )
-    baselines = [distribute(together, marker) for marker in markers]
-    distributions = [[distribute(sample, marker) for sample in others] for marker in markers]
-    p_values = [
-        [compare(each, baseline) for each in row] for row, baseline in zip(distributions, baselines, strict=True)
-    ]
-    q_values = iter(adjust([p for row in p_values for p in row]))
-    groups = _adjust_groups([list(_compare_groups(row)) for row in distributions])
-    found = []
-    for marker, baseline, row, chances, grouped in zip(
-        markers, baselines, distributions, p_values, groups, strict=True
-    ):
-        findings = tuple(_find(each, baseline, p, next(q_values)) for each, p in zip(row, chances, strict=True))
-        named = marker.descriptors
-        found.append(
-            SetFindings(
-                named.name, named.phrases, baseline, findings, tuple(grouped), measure_deviation(row), measure_echo(row)
-            )
+    found = [_find_in_set(neutral, others, marker) for marker in markers]
+    subjects = iter(adjust([finding.p for each in found for finding in each.findings]))
+    groups = iter(adjust([group.p for each in found for group in each.groups]))
+    return tuple(
+        dataclasses.replace(
+            each,
+            findings=tuple(dataclasses.replace(finding, q=next(subjects)) for finding in each.findings),
+            groups=tuple(dataclasses.replace(group, q=next(groups)) for group in each.groups),
         )
-    return tuple(found)
+        for each in found
+    )
+
+
+def _pool(samples: Sequence[Sample]) -> Sample:
+    """All neutral samples as one."""
+    embedded, prompts = (np.concatenate([getattr(each, name) for each in samples]) for name in ("embedded", "prompts"))
+    return Sample(Subject("neutral prompts", NEUTRAL_GROUP), embedded, prompts, ())
+
+
+def _find_in_set(neutral: Sample, samples: Sequence[Sample], marker: Marker) -> SetFindings:
+    """The findings of one set, whose q-values are still their p-values."""
+    baseline, row = distribute(neutral, marker), [distribute(sample, marker) for sample in samples]
+    return SetFindings(
+        marker.descriptors.name,
+        marker.descriptors.phrases,
+        baseline,
+        tuple(_find(each, baseline) for each in row),
+        tuple(_compare_groups(row)),
+        measure_deviation(row),
+        measure_echo(row),
+    )
 
 
 def distribute(sample: Sample, marker: Marker) -> Distribution:
@@ -217,14 +229,15 @@ def compare(distribution: Distribution, baseline: Distribution) -> float:
     return min(1.0, min(p_values) * len(tests))
 
 
-def _find(distribution: Distribution, baseline: Distribution, p: float, q: float) -> Finding:
+def _find(distribution: Distribution, baseline: Distribution) -> Finding:
     gains = [one.value - other.value for one, other in zip(distribution.shares, baseline.shares, strict=True)]
-    return Finding(distribution, p, q, int(np.argmax(gains)) if q < RATE else None)
+    p = compare(distribution, baseline)
+    return Finding(distribution, p, p, int(np.argmax(gains)))
 
 
 def _compare_groups(distributions: Sequence[Distribution]) -> Iterator[GroupFinding]:
-    """Every group that has subjects enough, and others to compare with; q is still to come."""
-    shares: Mapping[str, list[float]] = {}
+    """Every group that has subjects enough, and others to compare with."""
+    shares: dict[str, list[float]] = {}
     for each in distributions:
         shares.setdefault(each.subject.group, []).append(each.shares[0].value)
     for name, values in shares.items():
@@ -234,11 +247,6 @@ def _compare_groups(distributions: Sequence[Distribution]) -> Iterator[GroupFind
             p = permutation_test(own, others)
             interval = bootstrap_interval(own)
             yield GroupFinding(name, len(values), float(own.mean()), interval, float(others.mean()), p, p)
-
-
-def _adjust_groups(groups: Sequence[Sequence[GroupFinding]]) -> list[list[GroupFinding]]:
-    q_values = iter(adjust([group.p for row in groups for group in row]))
-    return [[dataclasses.replace(group, q=next(q_values)) for group in row] for row in groups]
 
 
 def measure_deviation(distributions: Sequence[Distribution]) -> float:

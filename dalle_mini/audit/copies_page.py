@@ -7,6 +7,7 @@ from PIL import Image
 
 from dalle_mini.audit.copies import CopiesFound, Matched, Measure
 from dalle_mini.audit.copies_words import BLIND_SPOTS, METHOD, NAMES
+from dalle_mini.audit.likeness import TOKENS
 from dalle_mini.audit.nearest import KEPT
 from dalle_mini.grid import compose_grid
 from dalle_mini.reports.page import (
@@ -37,9 +38,10 @@ def write_page(model: str, found: CopiesFound, sentences: Sequence[str], setting
 
 
 def sort_by_nearness(found: CopiesFound) -> list[Matched]:
-    """The drawings, those first that are nearest to the set for their measure's threshold."""
-    excess = [each.drawn - each.threshold for each in found.measures]
-    order = np.argsort(-np.max(excess, axis=0), kind="stable")
+    """The drawings, those first whose nearness the fewest real pictures reach, by either measure."""
+    nearer = [(each.reference >= each.drawn[:, None]).mean(axis=1) for each in found.measures]
+    tokens = next(each.drawn for each in found.measures if each.name == TOKENS)
+    order = np.lexsort((-tokens, np.min(nearer, axis=0)))
     return [found.matched[place] for place in order]
 
 

@@ -36,7 +36,7 @@ def tell(model: str, found: CopiesFound) -> list[str]:
 
 def _tell(model: str, found: CopiesFound) -> Iterator[str]:
     drawn = len(found.matched)
-    yield f"{drawn} pictures of {model} were held against {found.records:,} that it learned from."
+    yield f"{drawn} pictures of {model} were held against all {found.records:,} of the set."
     most = max(float(each.drawn.max()) for each in found.measures if each.name == TOKENS)
     if found.equal:
         yield f"{found.equal} of {drawn} have every token of one picture of the set: those are copies."
