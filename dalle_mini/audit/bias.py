@@ -77,8 +77,8 @@ class Finding:
     """A subject's distribution held against that of neutral prompts.
 
     `p` is of Fisher's exact test (of more than two descriptors, each against the rest and the smallest times their
-    number), `q` after all tests of the audit; `gained` is the place of the descriptor whose share is the most above that
-    of neutral prompts.
+    number), `q` after all tests of the audit; `gained` is the place of the descriptor whose share is above that of
+    neutral prompts the most.
     """
 
     distribution: Distribution
