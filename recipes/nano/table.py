@@ -30,10 +30,11 @@ from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import DalleMiniError
 from dalle_mini.evaluate.pictures import Drawn, NearestScene, RandomTokens
 from dalle_mini.evaluate.prompts import LabelledPrompt
-from dalle_mini.evaluate.report import JSON, Setting, describe, write_report
+from dalle_mini.evaluate.report import Setting, describe, write_report
 from dalle_mini.evaluate.verdicts import PictureSource, evaluate
 from dalle_mini.judging import Judge
 from dalle_mini.pipeline import DalleMini, enable_compilation_cache
+from dalle_mini.reports.folder import JSON
 from dalle_mini.training.vqgan import reconstruct
 from recipes.nano.ranking_table import Row, measure_seconds, write_ranking, write_table
 from recipes.nano.ship import SETTINGS

@@ -20,7 +20,7 @@ from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import DataError, OutputError, PromptError
 from dalle_mini.evaluate.pictures import CaptionIndex, NearestScene, RandomTokens, Reconstruction
 from dalle_mini.evaluate.prompts import LabelledPrompt, PromptList, find_reader, read_captions, read_prompts
-from dalle_mini.evaluate.report import Setting, check_folder, describe, write_report, write_table
+from dalle_mini.evaluate.report import Setting, describe, report_folder, write_report, write_table
 from dalle_mini.evaluate.sheet import MOST, compose_sheet
 from dalle_mini.evaluate.verdicts import Share, Verdict, compare, evaluate, tally
 from dalle_mini.judging import Judge
@@ -174,17 +174,17 @@ def test_the_report_says_what_was_counted_and_what_is_trusted(tmp_path: Path) ->
 
 
 def test_a_folder_of_others_is_left_alone(tmp_path: Path) -> None:
-    check_folder(tmp_path / "new")
+    report_folder(tmp_path / "new").check()
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(OutputError, match="thesis.txt"):
-        check_folder(tmp_path)
+        report_folder(tmp_path).check()
     with pytest.raises(OutputError, match="is a file"):
-        check_folder(tmp_path / "thesis.txt")
+        report_folder(tmp_path / "thesis.txt").check()
     other = tmp_path / "other"
     other.mkdir()
     (other / "report.json").write_text('{"title": "of somebody else"}')
     with pytest.raises(OutputError, match="report.json"):
-        check_folder(other)
+        report_folder(other).check()
 
 
 def test_the_sheet_is_green_where_right_and_red_where_wrong() -> None:
