@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dalle_mini.checkpoints.releases import ResolvedRelease, resolve_clip
+from dalle_mini.checkpoints.releases import RANKER, ResolvedRelease, resolve_clip
 from dalle_mini.cli.destination import check_writable
 from dalle_mini.cli.parser import Options, Parser, whole_number
 from dalle_mini.config import MAX_SEED
@@ -35,7 +35,7 @@ def check_output(folder: "ReportFolder") -> None:
 
 def find_ranker(options: Options, release: ResolvedRelease) -> Path | None:
     """The folder of the CLIP that was named, or else of the model's own; None where it brings none."""
-    own = release.transformer / "clip"
+    own = release.transformer / RANKER
     if options.ranker is None and not own.is_dir():
         return None
     return resolve_clip(options.ranker or own)
