@@ -19,7 +19,7 @@ _conv1 = functools.partial(nn.Conv, kernel_size=(1, 1), padding="VALID")
 
 
 class Block(nn.Module):
-    """A narrow 3 × 3 convolution between two of 1 × 1, beside a shortcut; the first one takes every `stride`-th cell."""
+    """A narrow 3 × 3 convolution between two of 1 × 1, beside a shortcut; the first takes every `stride`-th cell."""
 
     width: int
     channels: int
