@@ -21,7 +21,7 @@ Readings = frozenset[str]
 
 _RUNS = re.compile(r"(.)\1*")
 _SOUNDS = str.maketrans("zv", "su")
-_SHORTEST_STEM, _SHORTEST_RUN, _LONGEST = 3, 3, 40
+_SHORTEST_STEM, _SHORTEST_RUN, _LONGEST = 3, 3, 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,13 +98,16 @@ class Vocabulary:
         yield from (each for each in self._by_start[word[0], len(word)] if shape.fullmatch(each))
 
     def _squeeze(self, word: str) -> Iterator[str]:
-        """Known words of which letters were doubled."""
+        """Known words of which letters were doubled, and those that it begins with."""
         runs = [found.end() - found.start() for found in _RUNS.finditer(word)]
         if len(runs) == len(word):
             return
-        for known, lengths in self._by_letters.get(_RUNS.sub(r"\1", word), ()):
-            if known != word and all(run >= length for run, length in zip(runs, lengths, strict=True)):
-                yield known
+        letters = _RUNS.sub(r"\1", word)
+        for end in range(_SHORTEST_STEM, len(runs) + 1):
+            for known, lengths in self._by_letters.get(letters[:end], ()):
+                whole = end == len(runs) or known + STEM in self.words
+                if whole and known != word and all(run >= length for run, length in zip(runs, lengths, strict=False)):
+                    yield known
 
     def _split(self, word: str, *, small: bool = False) -> Readings:
         """The words that are glued together in this one, if one of them is refused; letter by letter else."""

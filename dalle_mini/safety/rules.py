@@ -16,6 +16,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from dalle_mini.safety.letters import fold
@@ -31,7 +32,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Rule:
-    """All of `terms` must be there; if `near`, close together."""
+    """All of `terms` must be there; if `near`, close together. The first one is no category."""
 
     terms: tuple[str, ...]
     near: bool
@@ -52,13 +53,21 @@ class Category:
     rules: tuple[Rule, ...]
     strict: tuple[Rule, ...]
 
+    @cached_property
+    def by_term(self) -> dict[str, list[Rule]]:
+        return _by_term(self.rules)
+
+    @cached_property
+    def by_strict_term(self) -> dict[str, list[Rule]]:
+        return _by_term(self.rules + self.strict)
+
 
 class Rulebook:
     """The categories in the order in which a refusal names them, and what is allowed all the same."""
 
     def __init__(self, table: Mapping[str, Any]) -> None:
         self.groups: Mapping[str, Sequence[str]] = table["groups"]
-        self.allow = tuple(map(Rule.parse, table["allow"]))
+        self.allow = _by_term(map(Rule.parse, table["allow"]))
         self.categories = {name: _read_category(name, entry) for name, entry in table["category"].items()}
         terms = {term for rule in self._all_rules() for term in rule.terms if not term.startswith(CATEGORY)}
         patterns = {term: list(self._compile(term.split())) for term in sorted(terms)}
@@ -68,7 +77,9 @@ class Rulebook:
                 for word in sorted(pattern[0]):
                     self.starts[word].append((term, pattern))
         self.vocabulary = Vocabulary(
-            words=frozenset(word for found in patterns.values() for pattern in found for part in pattern for word in part),
+            words=frozenset(
+                word for found in patterns.values() for pattern in found for part in pattern for word in part
+            ),
             alone=self._alone(patterns),
             plain=frozenset(table["plain"]),
             glue=frozenset(table["glue"]),
@@ -84,14 +95,15 @@ class Rulebook:
     def _mask(self, positions: Sequence[Readings]) -> list[Readings]:
         """`positions` without the words that are allowed where they stand."""
         found = self._find(positions)
-        spans = [span for rule in self.allow if self._holds(rule, found, False) for span in found[rule.terms[0]]]
+        allowed = (term for term in found for rule in self.allow.get(term, ()) if self._holds(rule, found, False))
+        spans = (span for term in allowed for span in found[term])
         hidden = {index for start, end in spans for index in range(start, end)}
         return [frozenset() if index in hidden else readings for index, readings in enumerate(positions)]
 
     def _refuses(self, name: str, found: Mapping[str, list[Span]], strict: bool) -> bool:
         category = self.categories[name]
-        rules = category.rules + (category.strict if strict else ())
-        return any(self._holds(rule, found, strict) for rule in rules)
+        rules = category.by_strict_term if strict else category.by_term
+        return any(self._holds(rule, found, strict) for term in found for rule in rules.get(term, ()))
 
     def _holds(self, rule: Rule, found: Mapping[str, list[Span]], strict: bool) -> bool:
         for term in rule.terms:
@@ -142,15 +154,23 @@ class Rulebook:
         return self._expand(entry) if entry.startswith(GROUP) and " " not in entry else [fold(entry).lower().split()]
 
     def _alone(self, patterns: Mapping[str, list[Pattern]]) -> frozenset[str]:
-        """Words that are refused by themselves, in strict mode at least."""
-        rules = [rule for category in self.categories.values() for rule in category.rules + category.strict]
+        """Words that are refused by themselves."""
+        rules = [rule for category in self.categories.values() for rule in category.rules]
         single = [pattern for rule in rules if len(rule.terms) == 1 for pattern in patterns[rule.terms[0]]]
         return frozenset(word for pattern in single if len(pattern) == 1 for word in pattern[0] if word[0] != HIDDEN)
 
     def _all_rules(self) -> Iterator[Rule]:
-        yield from self.allow
+        yield from itertools.chain(*self.allow.values())
         for category in self.categories.values():
             yield from category.rules + category.strict
+
+
+def _by_term(rules: Iterable[Rule]) -> dict[str, list[Rule]]:
+    """Rules by their first term, without which they do not hold."""
+    found = defaultdict(list)
+    for rule in rules:
+        found[rule.terms[0]].append(rule)
+    return dict(found)
 
 
 def _read_category(name: str, entry: Mapping[str, Any]) -> Category:
@@ -179,7 +199,12 @@ def _match(pattern: Pattern, positions: Sequence[Readings], start: int) -> int:
             between = _MOST_BETWEEN
             continue
         at = next(
-            (place for place in range(at, min(at + between + 1, len(positions))) if not words.isdisjoint(positions[place])), -1
+            (
+                place
+                for place in range(at, min(at + between + 1, len(positions)))
+                if not words.isdisjoint(positions[place])
+            ),
+            -1,
         )
         if at < 0:
             return 0
