@@ -43,10 +43,11 @@ def measure_prompts(options: argparse.Namespace) -> dict[str, object]:
     refuse = read_lines(options.refuse) if options.refuse else safety_prompts.refused()
     allow = read_lines(options.allow) if options.allow else safety_prompts.allowed()
     read_rulebook()
-    started = time.perf_counter()
+    # Of the processor: prompts are short work, and a busy machine would tell of others.
+    started = time.process_time()
     missed = [prompt for prompt in refuse if not is_refused(prompt, options.mode)]
     mistaken = [prompt for prompt in allow if is_refused(prompt, options.mode)]
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     if options.show:
         print(*(f"missed: {prompt}" for prompt in missed), *(f"refused: {prompt}" for prompt in mistaken), sep="\n")
     return {

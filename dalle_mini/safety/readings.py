@@ -20,7 +20,7 @@ STEM = "*"
 Readings = frozenset[str]
 
 _RUNS = re.compile(r"(.)\1*")
-_SOUNDS = str.maketrans("zv", "su")
+_SOUNDS = str.maketrans("zvy", "suu")
 _SHORTEST_STEM, _SHORTEST_RUN, _LONGEST = 3, 3, 64
 
 
@@ -105,7 +105,7 @@ class Vocabulary:
         letters = _RUNS.sub(r"\1", word)
         for end in range(_SHORTEST_STEM, len(runs) + 1):
             for known, lengths in self._by_letters.get(letters[:end], ()):
-                whole = end == len(runs) or known + STEM in self.words
+                whole = end == len(runs) or (known + STEM in self.alone and not word.startswith(known))
                 if whole and known != word and all(run >= length for run, length in zip(runs, lengths, strict=False)):
                     yield known
 
