@@ -6,7 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 from importlib import resources
 
-_TABLE = tomllib.loads(resources.files(__package__).joinpath("letters.toml").read_text(encoding="utf-8"))
+_TABLE = tomllib.loads(resources.files("dalle_mini.safety").joinpath("letters.toml").read_text(encoding="utf-8"))
 _LOOK_ALIKES = str.maketrans({sign: letter for letter, signs in _TABLE["look_alikes"].items() for sign in signs})
 _BLANKS = str.maketrans(dict.fromkeys("\u115f\u1160\u2800\u3164\uffa0", ""))
 """Letters by their category that show nothing at all."""

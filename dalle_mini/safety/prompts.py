@@ -40,7 +40,7 @@ def check_prompt(prompt: str, mode: str = DEFAULT_MODE, *, contact: str = "") ->
 @functools.cache
 def read_rulebook() -> Rulebook:
     """The rules of the package."""
-    text = resources.files(__package__).joinpath("words.toml").read_text(encoding="utf-8")
+    text = resources.files("dalle_mini.safety").joinpath("words.toml").read_text(encoding="utf-8")
     table = tomllib.loads(text)
     # Slurs stand there in ROT13, so that nobody has to read them.
     hate = table["category"]["hate"]

@@ -1,7 +1,7 @@
 """What a word of a prompt may have been written to be read as: `p0rn`, `nuuude`, `s e x`, `f*ck`, `hotnudegirls`.
 
-A reading is always a word that some rule knows. Rules for words with an innocent meaning may ask for those that somebody
-hid; these readings begin with `HIDDEN`.
+A reading is always a word that some rule knows. Rules for words with an innocent meaning may ask for those that
+somebody hid; these readings begin with `HIDDEN`.
 """
 
 import itertools

@@ -68,6 +68,7 @@ class Rulebook:
     def __init__(self, table: Mapping[str, Any]) -> None:
         self.groups: Mapping[str, Sequence[str]] = table["groups"]
         self.allow = _by_term(map(Rule.parse, table["allow"]))
+        self.titles = _by_term(map(Rule.parse, table["titles"]))
         self.categories = {name: _read_category(name, entry) for name, entry in table["category"].items()}
         terms = {term for rule in self._all_rules() for term in rule.terms if not term.startswith(CATEGORY)}
         patterns = {term: list(self._compile(term.split())) for term in sorted(terms)}
@@ -88,15 +89,21 @@ class Rulebook:
 
     def refuse(self, positions: Sequence[Readings], *, strict: bool, only: Iterable[str] = ()) -> Category | None:
         """The first category that refuses these words, of all or of `only` some."""
-        found = self._find(self._mask(positions))
+        found = self._find(self._mask(positions, strict))
         names = tuple(only) or tuple(self.categories)
         return next((self.categories[name] for name in names if self._refuses(name, found, strict)), None)
 
-    def _mask(self, positions: Sequence[Readings]) -> list[Readings]:
+    def _mask(self, positions: Sequence[Readings], strict: bool) -> list[Readings]:
         """`positions` without the words that are allowed where they stand."""
         found = self._find(positions)
-        allowed = (term for term in found for rule in self.allow.get(term, ()) if self._holds(rule, found, False))
-        spans = (span for term in allowed for span in found[term])
+        tables = (self.allow,) if strict else (self.allow, self.titles)
+        spans = [
+            span
+            for table in tables
+            for term in found
+            if any(self._holds(rule, found, strict) for rule in table.get(term, ()))
+            for span in found[term]
+        ]
         hidden = {index for start, end in spans for index in range(start, end)}
         return [frozenset() if index in hidden else readings for index, readings in enumerate(positions)]
 
@@ -160,7 +167,7 @@ class Rulebook:
         return frozenset(word for pattern in single if len(pattern) == 1 for word in pattern[0] if word[0] != HIDDEN)
 
     def _all_rules(self) -> Iterator[Rule]:
-        yield from itertools.chain(*self.allow.values())
+        yield from itertools.chain(*self.allow.values(), *self.titles.values())
         for category in self.categories.values():
             yield from category.rules + category.strict
 
