@@ -42,7 +42,7 @@ def test_refused_prompts_stay_refused_letter_by_letter(way):
 
 @pytest.mark.parametrize("way", WHOLE)
 def test_innocent_prompts_stay_innocent_letter_by_letter(way):
-    plain = [prompt for prompt in safety_prompts.allowed()[::9] if prompt.isascii()]
+    plain = [prompt for prompt in safety_prompts.allowed()[::20] if prompt.isascii()]
     assert not [prompt for prompt in plain if is_refused(_apply(way, prompt))]
 
 
@@ -54,7 +54,7 @@ def test_a_gap_in_the_wrong_place_makes_no_refused_word(prompt, gap, far, back):
     at = gap % (len(words) - 1)
     both = words[at] + words[at + 1]
     cut = len(words[at]) + (-far if back else far)
-    assume(0 < cut < len(both))
+    assume(0 < cut < len(both) and not is_refused(both))
     shifted = [*words[:at], both[:cut], both[cut:], *words[at + 2 :]]
     # A whole word may come out, as in "men' sex friend"; none may be made of two.
     assume(not any(map(is_refused, shifted)))
