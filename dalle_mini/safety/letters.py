@@ -19,6 +19,9 @@ LEET = str.maketrans(_TABLE["leet"])
 ELL = str.maketrans("1!|", "lll")
 """What else these stand for."""
 
+_MANY = re.compile(r"(.)\1{4,}")
+"""Four of a letter say as much as forty."""
+
 MASKS = "*#"
 _SIGNS = "".join(re.escape(sign) for sign in "".join(_TABLE["leet"]) + MASKS if not sign.isalnum())
 _WORD = re.compile(rf"(?:[^\W_]|[{_SIGNS}])+")
@@ -44,7 +47,7 @@ def fold(text: str) -> str:
     text = "".join(" " if sign in "\t\r\n" else "" if unicodedata.category(sign) in _DROPPED else sign for sign in text)
     for sign, word in _TABLE["signs"].items():
         text = text.replace(sign, f" {word} ")
-    return _AGE.sub(r"\1 ", _APOSTROPHES.sub("", text))
+    return _AGE.sub(r"\1 ", _APOSTROPHES.sub("", _MANY.sub(r"\1\1\1\1", text)))
 
 
 def tokenize(text: str) -> list[Token]:

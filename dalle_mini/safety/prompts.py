@@ -14,8 +14,8 @@ MODES = ("off", "family", "strict")
 DEFAULT_MODE = "family"
 
 _ALWAYS = ("minors",)
-_LONGEST = 2000
-"""So many characters of a prompt are looked at; models read fewer."""
+_MOST_WORDS = 500
+"""So many words of a prompt are looked at; models read fewer."""
 
 
 def check_prompt(prompt: str, mode: str = DEFAULT_MODE, *, contact: str = "") -> None:
@@ -26,7 +26,7 @@ def check_prompt(prompt: str, mode: str = DEFAULT_MODE, *, contact: str = "") ->
     if mode not in MODES:
         raise ConfigError(f"unknown safety mode {mode!r}", hint=suggest(str(mode), list(MODES)))
     rulebook = read_rulebook()
-    positions = rulebook.vocabulary.read(tokenize(fold(prompt[:_LONGEST])))
+    positions = rulebook.vocabulary.read(tokenize(fold(prompt))[:_MOST_WORDS])
     category = rulebook.refuse(positions, strict=mode == "strict", only=_ALWAYS if mode == "off" else ())
     if category:
         hint = "try it in other words"

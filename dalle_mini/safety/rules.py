@@ -101,7 +101,7 @@ class Rulebook:
             span
             for table in tables
             for term in found
-            if any(self._holds(rule, found, strict) for rule in table.get(term, ()))
+            if any(self._holds(rule, found) for rule in table.get(term, ()))
             for span in found[term]
         ]
         hidden = {index for start, end in spans for index in range(start, end)}
@@ -110,11 +110,12 @@ class Rulebook:
     def _refuses(self, name: str, found: Mapping[str, list[Span]], strict: bool) -> bool:
         category = self.categories[name]
         rules = category.by_strict_term if strict else category.by_term
-        return any(self._holds(rule, found, strict) for term in found for rule in rules.get(term, ()))
+        return any(self._holds(rule, found) for term in found for rule in rules.get(term, ()))
 
-    def _holds(self, rule: Rule, found: Mapping[str, list[Span]], strict: bool) -> bool:
+    def _holds(self, rule: Rule, found: Mapping[str, list[Span]]) -> bool:
         for term in rule.terms:
-            there = self._refuses(term[1:], found, strict) if term.startswith(CATEGORY) else term in found
+            # What a category refuses in strict mode alone is no company to be refused for.
+            there = self._refuses(term[1:], found, False) if term.startswith(CATEGORY) else term in found
             if not there:
                 return False
         if not rule.near:

@@ -46,7 +46,7 @@ def test_innocent_prompts_stay_innocent_letter_by_letter(way):
     assert not [prompt for prompt in plain if is_refused(_apply(way, prompt))]
 
 
-@given(st.sampled_from(safety_prompts.allowed()), st.integers(0, 20), st.integers(1, 3), st.booleans())
+@given(st.sampled_from(safety_prompts.made_innocents()), st.integers(0, 20), st.integers(1, 3), st.booleans())
 @settings(deadline=None, max_examples=200)
 def test_a_gap_in_the_wrong_place_makes_no_refused_word(prompt, gap, far, back):
     words = prompt.split(" ")

@@ -79,6 +79,17 @@ def test_very_long_prompts_are_quick_and_the_beginning_counts():
     assert not category("$" * 100_000)
 
 
+@pytest.mark.parametrize("padding", ["\u200b", " ", "\n", ".", "🎨"])
+def test_what_models_pass_over_does_not_push_words_out_of_sight(padding):
+    assert category(padding * 5000 + "nude")
+    assert category("nud" + "e" * 5000)
+
+
+def test_children_may_do_what_only_strict_mode_minds():
+    assert category("a child in a bathtub", "strict") == "sexual"
+    assert not category("a child in a bathtub")
+
+
 def test_empty_and_odd_prompts_pass():
     for prompt in ("", " ", "\0", "\ud800", "🇸🇪🇺🇸", "???", "…", "*", "* * *", "@", "$$$"):
         assert not category(prompt), prompt
