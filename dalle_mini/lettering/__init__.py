@@ -3,8 +3,8 @@
 `fit` chooses size and lines, `draw` writes them; what no font has is left out and reported.
 """
 
-from dalle_mini.lettering.drawing import draw
+from dalle_mini.lettering.drawing import Lettered, draw, report
 from dalle_mini.lettering.fonts import MEME, PLAIN
 from dalle_mini.lettering.layout import Lettering, Limits, Style, fit
 
-__all__ = ["MEME", "PLAIN", "Lettering", "Limits", "Style", "draw", "fit"]
+__all__ = ["MEME", "PLAIN", "Lettered", "Lettering", "Limits", "Style", "draw", "fit", "report"]

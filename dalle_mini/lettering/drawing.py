@@ -1,11 +1,31 @@
 """Letters on a picture: first every outline, then every letter, so that no outline lies on a neighbor."""
 
-from collections.abc import Generator
+import dataclasses
+import itertools
+from collections.abc import Generator, Sequence
 
 from PIL import Image, ImageDraw
 
 from dalle_mini.lettering.fonts import cap_height, drop, load_font, scale
 from dalle_mini.lettering.layout import Lettering, Run, direction
+
+
+@dataclasses.dataclass(frozen=True)
+class Lettered:
+    """A picture that was written on. `missing` are the characters that no font has, which were left out.
+
+    `cut` says whether a text was so long that its end is not on the picture.
+    """
+
+    image: Image.Image
+    missing: tuple[str, ...]
+    cut: bool
+
+
+def report(image: Image.Image, letterings: Sequence[Lettering]) -> Lettered:
+    """A picture with what could not be written on it."""
+    missing = dict.fromkeys(itertools.chain(*(lettering.missing for lettering in letterings)))
+    return Lettered(image, tuple(missing), any(lettering.cut for lettering in letterings))
 
 
 def draw(image: Image.Image, lettering: Lettering, *, x: float, top: float, anchor: float = 0.5) -> None:

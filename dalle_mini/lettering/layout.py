@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from dalle_mini.lettering.bidi import base_level, embedding_levels, visual_order
 from dalle_mini.lettering.clusters import Cluster, read
-from dalle_mini.lettering.fonts import UNIT, Chain, Face, can_shape, cap_height, load_font, scale
+from dalle_mini.lettering.fonts import UNIT, Chain, Face, can_shape, cap_height, drop, load_font, scale
 
 _ELLIPSIS = "…"
 _SMALLER = 2.5
@@ -44,13 +44,14 @@ class Run:
 class Lettering:
     """Text ready to be drawn: runs of every line from left to right, and the size in pixels.
 
-    `pitch` is the share of the size from baseline to baseline. `missing` are the characters that no font has; `cut` says
-    whether the end had no room.
+    `pitch` is the share of the size from baseline to baseline; `base` is 1 for a text that reads from the right.
+    `missing` are the characters that no font has; `cut` says whether the end had no room.
     """
 
     lines: tuple[tuple[Run, ...], ...]
     size: int
     pitch: float
+    base: int
     style: Style
     missing: tuple[str, ...] = ()
     cut: bool = False
@@ -59,6 +60,17 @@ class Lettering:
     def height(self) -> float:
         """From the top of the first line's capitals to the baseline of the last, in pixels."""
         return _height(len(self.lines), self.size, self.pitch, self.style)
+
+    @property
+    def ink(self) -> tuple[float, float]:
+        """How far letters reach above the first line's capitals and below the last baseline, in pixels."""
+        if not self.lines:
+            return 0.0, 0.0
+        first = self.style.chain[0]
+        tops = [_reach(run, first)[0] for run in self.lines[0]]
+        bottoms = [_reach(run, first)[1] for run in self.lines[-1]]
+        above = max(tops, default=0.0) - cap_height(first)
+        return max(0.0, above) * self.size, max(0.0, *bottoms, 0.0) * self.size
 
     def width_of(self, line: Sequence[Run]) -> float:
         return measure(line, self.style.chain[0], self.size)
@@ -85,14 +97,14 @@ def fit(text: str, limits: Limits, style: Style) -> Lettering:
     shaped = any(cluster.face.shaped for cluster in clusters)
     box = _Box(limits, style, style.pitch * _TALLER if shaped else style.pitch)
     paragraphs = [split_words(paragraph) for paragraph in _trim(reading.paragraphs)]
-    broken = [[(cluster,) for cluster in itertools.chain(*words)] for words in paragraphs]
+    broken: list[list[Word]] = [[(cluster,) for cluster in itertools.chain(*words)] for words in paragraphs]
     size, broken_size = box.largest_size(paragraphs), box.largest_size(broken)
     if broken_size > size * _SMALLER:
         size, paragraphs = broken_size, broken
     lines = box.balance(paragraphs, size) if size else box.cut(broken)
     level = base_level("".join(cluster.text for cluster in clusters))
     arranged = tuple(arrange(line, level) for line in lines)
-    return Lettering(arranged, size or limits.smallest, box.pitch, style, reading.missing, cut=not size)
+    return Lettering(arranged, size or limits.smallest, box.pitch, level, style, reading.missing, cut=not size)
 
 
 def split_words(clusters: Sequence[Cluster]) -> list[Word]:
@@ -120,6 +132,13 @@ def measure(runs: Sequence[Run], first: Face, size: float) -> float:
 
 def advance(run: Run) -> float:
     return load_font(run.face.name, UNIT).getlength(run.text, direction=direction(run))
+
+
+def _reach(run: Run, first: Face) -> tuple[float, float]:
+    """How far a run reaches above and below the line's baseline, in units of the size."""
+    _, top, _, bottom = load_font(run.face.name, UNIT).getbbox(run.text, anchor="ls", direction=direction(run))
+    larger = scale(run.face, first) / UNIT
+    return -top * larger - drop(run.face, first), bottom * larger + drop(run.face, first)
 
 
 def direction(run: Run) -> str | None:

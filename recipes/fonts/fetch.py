@@ -2,14 +2,13 @@
 
     python -m recipes.fonts.fetch
 
-Writes a WOFF2 file a font, its licence, `coverage.json` (which characters each font has) and `SOURCES.md`. Needs `npm` and
-the `fonttools` package; writing with the fonts needs neither. The same versions give the same bytes.
+Writes a WOFF2 file a font, its licence, `coverage.json` (which characters each font has) and `SOURCES.md`. Needs `npm`
+and the `fonttools` package; writing with the fonts needs neither. The same versions give the same bytes.
 """
 
 import hashlib
 import io
 import json
-import shutil
 import sys
 import tomllib
 from collections.abc import Iterable
@@ -57,14 +56,14 @@ def reduce(content: bytes, names: Iterable[str]) -> tuple[bytes, set[int]]:
     font = TTFont(io.BytesIO(content), recalcTimestamp=False)
     options = subset.Options(hinting=False, layout_features=["*"], notdef_outline=True, name_IDs=[0, 1, 2, 13, 14])
     subsetter = subset.Subsetter(options)
-    subsetter.populate(unicodes=kept(names, set(font.getBestCmap())))
+    subsetter.populate(unicodes=kept(names, set(font.getBestCmap() or ())))
     subsetter.subset(font)
     if "COLR" in font:
         outline_layers(font)
     font.flavor = "woff2"
     buffer = io.BytesIO()
     font.save(buffer)
-    return buffer.getvalue(), set(font.getBestCmap())
+    return buffer.getvalue(), set(font.getBestCmap() or ())
 
 
 def outline_layers(font: TTFont) -> None:
@@ -111,7 +110,8 @@ def sources(table: dict[str, dict[str, Any]], written: dict[str, bytes]) -> str:
         "Changes: reduced to the characters in `coverage.json`, hints dropped, packed as WOFF2; Twemoji's glyphs were",
     ]
     lines += [
-        "given the outline of their layers. Twemoji's drawings: copyright Twitter, Inc and other contributors, CC-BY 4.0."
+        "given the outline of their layers. Twemoji's drawings are copyright Twitter, Inc and other contributors,",
+        "[CC-BY 4.0](emoji.CC-BY-4.0.txt).",
     ]
     return "\n".join(lines) + "\n"
 
@@ -124,8 +124,8 @@ def fetch(key: str, row: dict[str, Any]) -> tuple[bytes, set[int]]:
         if found != row["sha256"]:
             hint = "look at what changed, then put the new digest into fonts.toml"
             raise DataError(f"{row['package']}: {row['file']} has the SHA-256 {found}, not {row['sha256']}", hint=hint)
-        FONTS.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(package / row["license_file"], FONTS / f"{key}.LICENSE.txt")
+        licence = (package / row["license_file"]).read_text(encoding="utf-8")
+        write_whole(FONTS / f"{key}.LICENSE.txt", licence.encode())
     reduced, characters = reduce(content, row["keep"])
     write_whole(FONTS / f"{key}.woff2", reduced)
     return reduced, characters
