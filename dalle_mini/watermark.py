@@ -22,7 +22,7 @@ from dalle_mini.arrays import Complex, Float
 
 PERIOD = 64
 """Pixels after which the pattern repeats."""
-THRESHOLD = 6.0
+THRESHOLD = 6.2
 """The least score of a mark. Without one, a score is the largest of many standard normal numbers."""
 
 _SLOWEST, _FASTEST = 3.0, 12.0
@@ -55,7 +55,7 @@ def mark_picture(image: Image.Image) -> Image.Image:
     luma = pixels @ _LUMA
     added = _pattern(luma, 1.0)
     if min(image.size) >= _LEAST:
-        score = _score(_lines_of(_prepare(luma + added), np.ones(1))[0])[0]
+        score = _score(_lines_of(_prepare(luma + added), np.ones(1)))[0]
         if score < _ENOUGH:
             added = _pattern(luma, min(_BOOST, _ENOUGH / score))
     return Image.fromarray(np.clip(np.rint(pixels + added[..., None]), 0, 255).astype(np.uint8))

@@ -46,7 +46,7 @@ def read(text: str, chain: Chain) -> Reading:
             if not face:
                 missing[piece] = None
             elif piece != " " or clusters and not clusters[-1].is_space:
-                clusters.append(Cluster(piece, face))
+                clusters.append(Cluster(_visible(piece, face), face))
         if clusters and clusters[-1].is_space:
             clusters.pop()
         paragraphs.append(tuple(clusters))
@@ -72,6 +72,14 @@ def _continues(cluster: str, character: str) -> bool:
     joined = cluster[-1] == _JOINER and _is_emoji(cluster[0]) and _is_emoji(character)
     flag = len(cluster) == 1 and _within(cluster, _REGIONAL) and _within(character, _REGIONAL)
     return joined or flag or unicodedata.category(character)[0] == "M" or _within(character, _SKIN)
+
+
+def _visible(cluster: str, face: Face) -> str:
+    """A cluster without what the face does not act on; only emoji have invisible parts, and joiners where letters join."""
+    if face.name == "emoji":
+        return cluster
+    joiners = "\u200c\u200d" if face.shaped else ""
+    return "".join(character for character in cluster if character in joiners or not is_invisible(character))
 
 
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
