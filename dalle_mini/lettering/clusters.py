@@ -75,7 +75,7 @@ def _continues(cluster: str, character: str) -> bool:
 
 
 def _visible(cluster: str, face: Face) -> str:
-    """A cluster without what the face does not act on; only emoji have invisible parts, and joiners where letters join."""
+    """A cluster without invisible parts that say nothing to its face: emoji keep theirs, joined letters the joiners."""
     if face.name == "emoji":
         return cluster
     joiners = "\u200c\u200d" if face.shaped else ""

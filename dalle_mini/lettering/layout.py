@@ -1,6 +1,7 @@
 """Text fitted into a box: the largest size at which it fits, in lines of about one width."""
 
 import dataclasses
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -131,6 +132,7 @@ def measure(runs: Sequence[Run], first: Face, size: float) -> float:
 
 
 def advance(run: Run) -> float:
+    """The width of a run at the size at which everything is measured, before it is brought to the height of others."""
     return load_font(run.face.name, UNIT).getlength(run.text, direction=direction(run))
 
 
@@ -165,14 +167,18 @@ class _Box:
     style: Style
     pitch: float
 
+    @property
+    def first(self) -> Face:
+        return self.style.chain[0]
+
     def room(self, size: int) -> float:
         """The width of a line in units of measuring, if set at `size`."""
         return self.limits.width / size * UNIT
 
     def largest_size(self, paragraphs: list[list[Word]]) -> int:
         """The largest size at which words fit whole; 0 if there is none."""
-        widths = [[_width(word, self.style) for word in words] for words in paragraphs]
-        widest = max((_width(_strip(word), self.style) for words in paragraphs for word in words), default=0.0)
+        widths = [[_width(word, self.first) for word in words] for words in paragraphs]
+        widest = max((_width(_strip(word), self.first) for words in paragraphs for word in words), default=0.0)
         low, high = self.limits.smallest - 1, self.limits.largest
         while low < high:
             middle = math.ceil((low + high) / 2)
@@ -185,7 +191,7 @@ class _Box:
         """No more lines than must be, of the least width that keeps their number."""
         lines = []
         for words in paragraphs:
-            widths = [_width(word, self.style) for word in words]
+            widths = [_width(word, self.first) for word in words]
             low, high = max(widths, default=0.0), self.room(size)
             least = _count([widths], high)
             for _ in range(12):
@@ -199,11 +205,11 @@ class _Box:
         size = self.limits.smallest
         lines = []
         for words in paragraphs:
-            lines += _wrap(words, [_width(word, self.style) for word in words], self.room(size))
-        count = max(1, 1 + int((self.limits.height / size - cap_height(self.style.chain[0])) / self.pitch))
-        mark = Cluster(_ELLIPSIS, self.style.chain[0])
+            lines += _wrap(words, [_width(word, self.first) for word in words], self.room(size))
+        count = max(1, 1 + int((self.limits.height / size - cap_height(self.first)) / self.pitch))
+        mark = Cluster(_ELLIPSIS, self.first)
         last = list(lines[count - 1]) if len(lines) >= count else []
-        while last and _width((*last, mark), self.style) > self.room(size):
+        while last and _width((*last, mark), self.first) > self.room(size):
             last.pop()
         return [*lines[: count - 1], (*last, mark)]
 
@@ -248,6 +254,7 @@ def _strip(word: Word) -> Word:
     return word[start:end]
 
 
-def _width(word: Word, style: Style) -> float:
+@functools.lru_cache(maxsize=1 << 15)
+def _width(word: Word, first: Face) -> float:
     """In pixels at the size at which everything is measured."""
-    return measure(arrange(word, 0), style.chain[0], UNIT)
+    return measure(arrange(word, 0), first, UNIT)

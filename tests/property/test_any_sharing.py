@@ -1,4 +1,4 @@
-"""What holds for any text that people share: it is drawn or reported, links bring it back, templates are read or refused."""
+"""What holds for any text that is shared: it is drawn or reported, links return it, templates are read or refused."""
 
 import pytest
 from hypothesis import given, settings

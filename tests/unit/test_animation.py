@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from dalle_mini.animation import MAX_FRAMES, Format, encode_animation, spread
 from dalle_mini.errors import DataError
@@ -20,13 +20,17 @@ def growing(count: int, size: int = 120) -> list[Image.Image]:
     return frames
 
 
+def count_frames(animation: Image.Image) -> int:
+    return sum(1 for _ in ImageSequence.Iterator(animation))
+
+
 @pytest.mark.parametrize("format", ["webp", "gif"])
 def test_frames_come_in_order_and_the_last_one_stays(format: Format) -> None:
     content = encode_animation(growing(6), format=format, frame_seconds=0.2, hold_seconds=2.0)
     durations, reds = [], []
     with Image.open(io.BytesIO(content)) as animation:
         assert animation.format == format.upper()
-        assert (animation.n_frames, animation.info["loop"], animation.size) == (6, 0, (120, 120))
+        assert (count_frames(animation), animation.info["loop"], animation.size) == (6, 0, (120, 120))
         for index in range(6):
             animation.seek(index)
             animation.load()
@@ -46,7 +50,7 @@ def test_many_frames_are_thinned_out_but_the_last_is_there() -> None:
     assert spread(3, 5) == [0, 1, 2]
     assert spread(100, 5) == [0, 25, 50, 74, 99]
     with Image.open(io.BytesIO(encode_animation(growing(120)))) as animation:
-        assert animation.n_frames == MAX_FRAMES
+        assert count_frames(animation) == MAX_FRAMES
         animation.seek(MAX_FRAMES - 1)
         assert np.asarray(animation.convert("RGB"))[-1, :, 0].min() > 150
 

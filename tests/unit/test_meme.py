@@ -54,7 +54,7 @@ def test_a_dragged_caption_stands_where_it_was_put() -> None:
 
 
 @pytest.mark.parametrize("text", ["corner", "שָׁלוֹם", "مرحبا", "चीज़", "gjpq", "ÅÉ", "🦘"])
-@pytest.mark.parametrize(("x", "y"), [(0, 0), (1, 0), (0, 1), (1, 1)])
+@pytest.mark.parametrize(("x", "y"), [(0, 0), (1, 1)])
 def test_dragged_to_a_corner_text_stays_whole(text: str, x: float, y: float) -> None:
     caption = Caption(text, x=x, y=y, width=0.4, height=0.15)
     corner = changed(draw_meme(tiles(1), [caption]), 1)
@@ -69,10 +69,10 @@ def test_a_caption_of_a_panel_stays_on_it() -> None:
     assert right <= 1 and lower < 0.75
 
 
-@pytest.mark.parametrize(("count", "shape"), [(1, (1024, 1024)), (2, (508, 1024)), (4, (1024, 1024)), (9, (1024, 1024))])
-def test_sheets_are_large_enough_to_read(count: int, shape: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("count", "height"), [(1, 1024), (2, 508), (4, 1024), (9, 1024)])
+def test_sheets_are_large_enough_to_read(count: int, height: int) -> None:
     meme = draw_meme(tiles(count), [])
-    assert meme.image.size == pytest.approx(shape[::-1], abs=2)
+    assert meme.image.size == pytest.approx((1024, height), abs=2)
     large = draw_meme(tiles(1, 1500), [])
     assert large.image.size == (1500, 1500)
 
@@ -128,7 +128,7 @@ def test_the_classic_square() -> None:
     assert pixels[960:1000, 104:270].min() < 60 and pixels[960:1000, 800:920].min() < 120  # the name, the notice
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 5, 9, 16])
+@pytest.mark.parametrize("count", [1, 3, 9, 16])
 @pytest.mark.parametrize("prompt", [None, "a red car", "a very long prompt " * 80, "שלום", "𒀀"])
 def test_cards_are_filled_with_pictures_and_say_who_made_them(count: int, prompt: str | None) -> None:
     card = draw_card([Image.new("RGB", (96, 64 + index), "#c03030") for index in range(count)], prompt)
@@ -137,7 +137,7 @@ def test_cards_are_filled_with_pictures_and_say_who_made_them(count: int, prompt
     red = (np.abs(pixels[:, 570:] - (0xC0, 0x30, 0x30)) <= 2).all(axis=2)
     assert red.mean() > 0.97
     assert pixels[560:, 48:250].min() < 60 and pixels[560:, 380:522].min() < 120
-    assert (pixels[48:540, 48:522].min() < 60) == (prompt != "𒀀" or True)
+    assert pixels[48:540, 48:522].min() < 60
     assert card.missing == (("𒀀",) if prompt == "𒀀" else ())
 
 
