@@ -1,6 +1,6 @@
 """How often is the watermark found, after what, and how often where there is none?
 
-    python benchmarks/watermark.py [--count N] [--seed N]
+    python -m benchmarks.watermark [--count N] [--seed N]
 
 Marks N scenes of the picture world, at 64, 96 and 128 pixels and enlarged as tiles are, and the grids of every nine of
 them; distorts them; looks for the mark. Then looks at the same pictures without it, at the page's examples, noise,
