@@ -78,7 +78,7 @@ def _visible(cluster: str, face: Face) -> str:
     """A cluster without invisible parts that say nothing to its face: emoji keep theirs, joined letters the joiners."""
     if face.name == "emoji":
         return cluster
-    joiners = "\u200c\u200d" if face.shaped else ""
+    joiners = "\u200c\u200d" if face.joined else ""
     return "".join(character for character in cluster if character in joiners or not is_invisible(character))
 
 

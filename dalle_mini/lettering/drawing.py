@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from PIL import Image, ImageDraw
 
 from dalle_mini.lettering.fonts import cap_height, drop, load_font, scale
-from dalle_mini.lettering.layout import Lettering, Run, direction
+from dalle_mini.lettering.layout import Lettering, Run, direction, spell
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _write(
     colored = run.face.name == "emoji" and not outline
     pen.text(
         place,
-        run.text,
+        spell(run),
         fill=fill,
         font=font,
         anchor="ls",

@@ -23,24 +23,25 @@ _VARIATION_EMOJI = "\ufe0f"
 class Face:
     """A font of the folder; `sample` is as tall as its letters are.
 
-    Letters of a `centered` face have no baseline in common with Latin ones. A `shaped` one is unreadable where letters
-    don't take the forms that their neighbors ask for.
+    Letters of a `centered` face have no baseline in common with Latin ones. Those of a `tall` one have marks above and
+    below. A `joined` one is unreadable where letters don't take the forms that their neighbors ask for.
     """
 
     name: str
     sample: str
     centered: bool = False
-    shaped: bool = False
+    tall: bool = False
+    joined: bool = False
 
 
 _ANTON, _SANS, _EMOJI = Face("anton", "H"), Face("sans", "H"), Face("emoji", "😀", centered=True)
 _OTHERS = (
-    Face("hebrew", "ם", shaped=True),
-    Face("arabic", "ا", shaped=True),
-    Face("devanagari", "अ", shaped=True),
-    Face("bengali", "অ", shaped=True),
-    Face("tamil", "க", shaped=True),
-    Face("thai", "ก", shaped=True),
+    Face("hebrew", "ם", tall=True),
+    Face("arabic", "ا", tall=True, joined=True),
+    Face("devanagari", "अ", tall=True, joined=True),
+    Face("bengali", "অ", tall=True, joined=True),
+    Face("tamil", "க", tall=True, joined=True),
+    Face("thai", "ก", tall=True),
     Face("han", "國", centered=True),
     Face("hangul", "한", centered=True),
     _EMOJI,
@@ -52,7 +53,7 @@ Chain = tuple[Face, ...]
 
 
 def can_shape() -> bool:
-    """Whether this Pillow can write right-to-left and joined scripts."""
+    """Whether Pillow can write joined scripts here: it needs the system's FriBiDi, which its wheels do not bring."""
     return bool(features.check("raqm"))
 
 
@@ -66,7 +67,8 @@ def characters(name: str) -> frozenset[int]:
 
 @functools.lru_cache(maxsize=64)
 def load_font(name: str, size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(FOLDER / f"{name}.woff2", size)
+    engine = ImageFont.Layout.RAQM if can_shape() else ImageFont.Layout.BASIC
+    return ImageFont.truetype(FOLDER / f"{name}.woff2", size, layout_engine=engine)
 
 
 def find_face(cluster: str, chain: Chain) -> Face | None:
@@ -74,7 +76,7 @@ def find_face(cluster: str, chain: Chain) -> Face | None:
     needed = [ord(character) for character in cluster if not is_invisible(character)]
     faces = (_EMOJI, *chain) if _VARIATION_EMOJI in cluster else chain
     for face in faces:
-        if (can_shape() or not face.shaped) and characters(face.name).issuperset(needed):
+        if (can_shape() or not face.joined) and characters(face.name).issuperset(needed):
             return face
     return None
 

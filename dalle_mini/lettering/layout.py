@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from dalle_mini.lettering.bidi import base_level, embedding_levels, visual_order
-from dalle_mini.lettering.clusters import Cluster, read
+from dalle_mini.lettering.clusters import Cluster, read, split_clusters
 from dalle_mini.lettering.fonts import UNIT, Chain, Face, can_shape, cap_height, drop, load_font, scale
 
 _ELLIPSIS = "…"
@@ -95,8 +95,8 @@ def fit(text: str, limits: Limits, style: Style) -> Lettering:
     """Set a text as large as its box allows; words are broken where that helps much, and at last the end is cut."""
     reading = read(text.upper() if style.capitals else text, style.chain)
     clusters = list(itertools.chain(*reading.paragraphs))
-    shaped = any(cluster.face.shaped for cluster in clusters)
-    box = _Box(limits, style, style.pitch * _TALLER if shaped else style.pitch)
+    tall = any(cluster.face.tall for cluster in clusters)
+    box = _Box(limits, style, style.pitch * _TALLER if tall else style.pitch)
     paragraphs = [split_words(paragraph) for paragraph in _trim(reading.paragraphs)]
     broken: list[list[Word]] = [[(cluster,) for cluster in itertools.chain(*words)] for words in paragraphs]
     size, broken_size = box.largest_size(paragraphs), box.largest_size(broken)
@@ -133,14 +133,24 @@ def measure(runs: Sequence[Run], first: Face, size: float) -> float:
 
 def advance(run: Run) -> float:
     """The width of a run at the size at which everything is measured, before it is brought to the height of others."""
-    return load_font(run.face.name, UNIT).getlength(run.text, direction=direction(run))
+    return load_font(run.face.name, UNIT).getlength(spell(run), direction=direction(run))
 
 
 def _reach(run: Run, first: Face) -> tuple[float, float]:
     """How far a run reaches above and below the line's baseline, in units of the size."""
-    _, top, _, bottom = load_font(run.face.name, UNIT).getbbox(run.text, anchor="ls", direction=direction(run))
+    _, top, _, bottom = load_font(run.face.name, UNIT).getbbox(spell(run), anchor="ls", direction=direction(run))
     larger = scale(run.face, first) / UNIT
     return -top * larger - drop(run.face, first), bottom * larger + drop(run.face, first)
+
+
+def spell(run: Run) -> str:
+    """The text that Pillow is told: where it knows of no directions, what runs to the left is turned around."""
+    if can_shape() or run.level % 2 == 0:
+        return run.text
+    return "".join(_MIRRORED.get(cluster, cluster) for cluster in reversed(split_clusters(run.text)))
+
+
+_MIRRORED = dict(zip("()[]{}<>«»", ")(][}{><»«", strict=True))
 
 
 def direction(run: Run) -> str | None:

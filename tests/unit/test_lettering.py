@@ -2,6 +2,7 @@
 
 import json
 import unicodedata
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from dalle_mini.lettering import MEME, PLAIN, Lettering, Limits, Style, draw, fi
 from dalle_mini.lettering.bidi import base_level, embedding_levels, visual_order
 from dalle_mini.lettering.clusters import read, split_clusters
 from dalle_mini.lettering.fonts import FOLDER, Face, characters, load_font
-from dalle_mini.lettering.layout import arrange
+from dalle_mini.lettering.layout import _width, arrange
 
 STYLE = Style(PLAIN, "black", pitch=1.3)
 SHOUT = Style(MEME, "white", pitch=1.12, outline=0.07, capitals=True)
@@ -149,7 +150,7 @@ def ours(text: str, face: Face) -> np.ndarray:
 @shaped
 @pytest.mark.parametrize("text", ["שלום עולם", "שָׁלוֹם", "אב גד, הו! זח", "ab cd שלום"])
 def test_runs_stand_as_pillow_sets_the_whole_line(text: str) -> None:
-    face = Face("hebrew", "ם", shaped=True)
+    face = Face("hebrew", "ם")
     known = "".join(character for character in text if ord(character) in characters("hebrew"))
     mine, theirs = ours(known, face), raqm(known, "hebrew", "rtl")
     assert mine.shape == pytest.approx(theirs.shape, abs=2)
@@ -184,9 +185,30 @@ def test_digits_after_arabic_letters_are_arabic_numbers() -> None:
     assert embedding_levels(list("a1"), 0) == [0, 0]
 
 
-def test_without_a_shaping_engine_joined_scripts_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dalle_mini.lettering.fonts.can_shape", lambda: False)
-    monkeypatch.setattr("dalle_mini.lettering.layout.can_shape", lambda: False)
-    lettering = fit("oh שלום", ROOM, STYLE)
-    assert lettering.missing == ("ש", "ל", "ו", "ם")
+@pytest.fixture
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As on a machine without FriBiDi."""
+    for module in ("fonts", "layout"):
+        monkeypatch.setattr(f"dalle_mini.lettering.{module}.can_shape", lambda: False)
+    load_font.cache_clear()
+    _width.cache_clear()
+    yield
+    load_font.cache_clear()
+    _width.cache_clear()
+
+
+@pytest.mark.usefixtures("no_engine")
+def test_without_a_shaping_engine_joined_scripts_are_reported() -> None:
+    lettering = fit("oh مرحبا", ROOM, STYLE)
+    assert lettering.missing == ("م", "ر", "ح", "ب", "ا")
     assert [run.text for line in lettering.lines for run in line] == ["oh"]
+
+
+@shaped
+def test_without_a_shaping_engine_hebrew_looks_the_same(request: pytest.FixtureRequest) -> None:
+    text = "שלום (עולם) abc"
+    with_engine = ink(STYLE, text)
+    request.getfixturevalue("no_engine")
+    without = ink(STYLE, text)
+    assert (with_engine != without).sum() < 0.15 * with_engine.sum()
+    assert (with_engine != without[:, ::-1]).sum() > 0.5 * with_engine.sum()
