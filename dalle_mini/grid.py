@@ -20,6 +20,8 @@ SMALLEST_TILE = 256
 GAP = 8
 _LABEL = 28
 
+_HINT = "use a PNG as it was downloaded"
+
 
 def compose_grid(images: Sequence[Image.Image], *, columns: int | None = None) -> Image.Image:
     """The pictures in rows on white, a small gap between them; small pictures are enlarged to 256 pixels a tile.
@@ -85,11 +87,21 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
     try:
         with Image.open(path) as image:
             image.load()
-            recipe = json.loads(image.info[RECIPE_KEY])
-    except KeyError:
-        raise DataError(f"{path}: this picture holds no recipe", hint="use a PNG as it was downloaded") from None
+            return extract_recipe(image)
+    except DataError as error:
+        raise DataError(f"{path}: {error}", hint=error.hint) from error
     except (OSError, ValueError, SyntaxError) as error:
-        raise DataError(f"{path}: can't read a recipe: {error}", hint="use a PNG as it was downloaded") from error
+        raise DataError(f"{path}: can't read a recipe: {error}", hint=_HINT) from error
+
+
+def extract_recipe(image: Image.Image) -> dict[str, Any]:
+    """The recipe of a PNG that was loaded; DataError if it holds none."""
+    if RECIPE_KEY not in image.info:
+        raise DataError("this picture holds no recipe", hint=_HINT)
+    try:
+        recipe = json.loads(image.info[RECIPE_KEY])
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DataError(f"can't read a recipe: {error}", hint=_HINT) from error
     if not isinstance(recipe, dict):
-        raise DataError(f"{path}: the recipe is not an object", hint="use a PNG as it was downloaded")
+        raise DataError("the recipe is not an object", hint=_HINT)
     return recipe
