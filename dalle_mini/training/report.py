@@ -37,7 +37,12 @@ def _page(workdir: Path, records: list[dict[str, float]]) -> str:
 
 
 def _curve(name: str, points: list[tuple[float, float]]) -> Markup:
-    """A metric over the steps, as SVG; many points are averaged into fewer."""
+    words = html.escape(name.replace("_", " "))
+    return Markup(f"<figure><figcaption>{words}</figcaption>\n{draw_curve(name, points)}</figure>\n")
+
+
+def draw_curve(name: str, points: Sequence[tuple[float, float]]) -> Markup:
+    """A metric over the steps, (step, value) each, as an SVG element; many points are averaged into fewer."""
     points = _thin(points)
     steps, values = zip(*points, strict=True)
     left, right, low, high = min(steps), max(steps), min(values), max(values)
@@ -48,18 +53,15 @@ def _curve(name: str, points: list[tuple[float, float]]) -> Markup:
         return f"{x:.1f},{y:.1f}"
 
     line = " ".join(place(*point) for point in points)
-    words = html.escape(name.replace("_", " "))
     label = html.escape(f"{name} from {values[0]:.4g} at step {left:,.0f} to {values[-1]:.4g} at step {right:,.0f}")
     floor = _HEIGHT - _BOTTOM
-    return Markup(f"""<figure><figcaption>{words}</figcaption>
-<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">
+    return Markup(f"""<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">
 <path class="axis" d="M{_LEFT} 4V{floor}H{_WIDTH}" fill="none"/>
 <text x="{_LEFT - 6}" y="15" text-anchor="end">{high:.4g}</text>
 <text x="{_LEFT - 6}" y="{floor - 4}" text-anchor="end">{low:.4g}</text>
 <text x="{_LEFT}" y="{_HEIGHT - 4}">{left:,.0f}</text>
 <text x="{_WIDTH - 4}" y="{_HEIGHT - 4}" text-anchor="end">step {right:,.0f}</text>
-<polyline class="curve" points="{line}"/></svg></figure>
-""")
+<polyline class="curve" points="{line}"/></svg>""")
 
 
 def _thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -41,6 +41,7 @@ LEVELS = {10: 400, 20: 200, 35: 100, 40: 60, 50: 30, 55: 20, 60: 10, 70: 3}
 EMBEDDED = 30  # the lowest weight of words that embeddings are asked for
 NEAR, SURE = 0.50, 0.62  # cosines: of a word to its target, and of an emoji's tag to it
 DOING = ("eating", "riding", "wearing", "sitting", "standing", "flying")  # "eating apple"
+NO_PICTURES = (None, 2, 8, 9)  # groups of emoji that show no thing: letters, skin tones, signs and flags
 MARKS = ("disparagement", "ethnic slur", "obscenity", "vulgarism", "trademark", "slang")
 
 
@@ -275,7 +276,9 @@ class Lexicon:
         """Emoji themselves, and their labels and tags where these are near what they show."""
         owners = {entry["emoji"].rstrip("\ufe0f"): thing for thing, entry in self.sources.things.items()}
         entries = [
-            entry for entry in json.loads(path.read_text(encoding="utf-8")) if entry.get("group", 9) not in (2, 9)
+            entry
+            for entry in json.loads(path.read_text(encoding="utf-8"))
+            if entry.get("group") not in NO_PICTURES or entry["emoji"].rstrip("\ufe0f") in owners
         ]
         tags: list[tuple[str, str]] = []
         labels = self.encoder.encode([entry["label"] for entry in entries]) @ self.vectors.T

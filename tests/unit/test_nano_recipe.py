@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 from random import Random
 from typing import Any
+from xml.etree import ElementTree
 
 import jax
 import numpy as np
@@ -23,10 +24,10 @@ from dalle_mini.cli import main
 from dalle_mini.data.encode import Encoder
 from dalle_mini.data.records import Tokens
 from dalle_mini.data.shards import RecordSet
-from dalle_mini.errors import CheckpointError, ConfigError, OutputError
+from dalle_mini.errors import CheckpointError, ConfigError, DataError, OutputError
 from dalle_mini.judging import Judge
 from dalle_mini.ranking import Clip
-from recipes.nano import results, ship, table, tokens
+from recipes.nano import curve, results, ship, table, tokens
 from recipes.nano.ranking_table import Row, write_ranking
 from recipes.world.build import Series
 from recipes.world.facts import draw_facts, labels
@@ -273,3 +274,16 @@ def test_a_world_file_says_what_is_wrong(tmp_path: Path, text: str, told: str) -
     (tmp_path / "world.toml").write_text(text)
     with pytest.raises(ConfigError, match=told):
         read_settings(tmp_path / "world.toml")
+
+
+def test_a_curve_is_a_picture_of_its_own(tmp_path: Path) -> None:
+    lines = [{"step": step, "loss": 9 / step} for step in range(100, 3000, 100)]
+    (tmp_path / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    curve.write_curve(tmp_path, "loss", tmp_path / "curve.svg")
+    svg = ElementTree.parse(tmp_path / "curve.svg").getroot()
+    assert svg.tag == "{http://www.w3.org/2000/svg}svg"
+    (line,) = svg.findall("{*}polyline")
+    heights = [float(point.split(",")[1]) for point in line.attrib["points"].split()]
+    assert heights == sorted(heights) and len(heights) == 24  # the first 500 steps are left out
+    with pytest.raises(DataError, match="has no accuracy"):
+        curve.write_curve(tmp_path, "accuracy", tmp_path / "curve.svg")

@@ -1,0 +1,49 @@
+"""Draws how a loss fell, for RESULTS.md.
+
+python -m recipes.nano.curve out/nano/transformer --out recipes/nano/curve.svg
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from dalle_mini.checkpoints.staging import write_whole
+from dalle_mini.errors import DalleMiniError, DataError
+from dalle_mini.training.metrics import read_metrics
+from dalle_mini.training.report import draw_curve
+
+SKIPPED = 500
+"""The first steps, whose fall would leave no room for the rest."""
+
+_STYLE = """<style>
+svg { background: white; } text { font: 12px sans-serif; }
+.axis { stroke: #888; } .curve { fill: none; stroke: #0b84c6; stroke-width: 1.8; }
+</style>"""
+
+
+def write_curve(workdir: Path, metric: str, path: Path) -> None:
+    """Write a metric of a training as an SVG file; DataError where there is none yet."""
+    points = [(row["step"], row[metric]) for row in read_metrics(workdir) if metric in row and row["step"] > SKIPPED]
+    if not points:
+        raise DataError(f"{workdir} has no {metric} after step {SKIPPED}", hint="train for longer, or name another one")
+    head, rest = draw_curve(metric, points).removeprefix("<svg").split(">", 1)
+    write_whole(path, f'<svg xmlns="http://www.w3.org/2000/svg"{head}>{_STYLE}{rest}\n'.encode())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m recipes.nano.curve", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("workdir", type=Path, help="folder of the training")
+    parser.add_argument("--metric", default="loss")
+    parser.add_argument("--out", type=Path, required=True, help="the SVG file")
+    options = parser.parse_args()
+    try:
+        write_curve(options.workdir, options.metric, options.out)
+    except DalleMiniError as error:
+        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
+        raise SystemExit(2) from error
+
+
+if __name__ == "__main__":
+    main()
