@@ -7,7 +7,7 @@ import base64
 import io
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from PIL import Image
@@ -56,7 +56,7 @@ def render_blank(count: int) -> str:
     return _grid(['<figure class="tile"></figure>'] * count, "No pictures yet")
 
 
-def render_unfinished(pictures: list[Image.Image]) -> str:
+def render_unfinished(pictures: Sequence[Image.Image]) -> str:
     """The grid as far as it is drawn."""
     tiles = [
         f'<figure class="tile"><img src="{_data_address(picture)}" alt="Picture {number}, unfinished"></figure>'

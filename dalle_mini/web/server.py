@@ -1,11 +1,8 @@
 """One process that answers HTTP: the page, finished pictures, and the sheets of the examples."""
 
 import contextlib
-import os
 import signal
 import socket
-import sys
-import threading
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,37 +39,29 @@ def _run(listener: socket.socket, model: str, *, open_browser: bool) -> None:
     # Only here, for these take seconds to import, and a port in use is to be told at once.
     import uvicorn
 
+    from dalle_mini.serving.engine import Engine
+    from dalle_mini.serving.painter import Painter
     from dalle_mini.web.studio import Studio
 
-    studio = Studio(model)
+    engine = Engine(Painter(model))
+    studio = Studio(engine, model)
     config = uvicorn.Config(
         build_app(studio), log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_CLOSE, server_header=False
     )
-
-    warm_up = threading.Thread(target=studio.warm_up, daemon=True)
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             address = web_address(listener)
             print(f"DALL·E mini is at {address}", flush=True)
-            warm_up.start()
+            engine.start()
             if open_browser:
                 webbrowser.open(address)
 
     try:
         Server(config).run(sockets=[listener])
     finally:
-        _end(warm_up)
-
-
-def _end(thread: threading.Thread) -> None:
-    """Wait a little for `thread`; one that still compiles would crash the interpreter as it closes."""
-    if thread.is_alive():
-        thread.join(_SECONDS_TO_CLOSE)
-    if thread.is_alive():
-        sys.stdout.flush()
-        os._exit(0)
+        engine.close()
 
 
 def build_app(studio: "Studio") -> "FastAPI":
