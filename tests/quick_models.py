@@ -62,10 +62,10 @@ class QuickModel:
             self.closed += 1
 
 
-def make_painter(model: QuickModel | None = None, **options: Any) -> Painter:
+def make_painter(model: QuickModel | None = None, *, main: str = "quick", **options: Any) -> Painter:
     """A painter whose models are all `model`, or quick ones of their own names."""
 
     def load(name: str) -> Any:
         return model or QuickModel(name)
 
-    return Painter("quick", load=load, **options)
+    return Painter(main, load=load, **options)

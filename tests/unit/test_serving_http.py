@@ -1,0 +1,418 @@
+"""The API over ASGI with cheap models: what it answers, and that every mistake is answered in one shape."""
+
+import base64
+import io
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from quick_models import Gate, QuickModel, make_painter
+from starlette.testclient import TestClient
+
+import dalle_mini
+from dalle_mini.config import GenerationConfig
+from dalle_mini.errors import DataError
+from dalle_mini.grid import read_recipe
+from dalle_mini.pipeline import image_seeds
+from dalle_mini.serving.app import build_api, guard
+from dalle_mini.serving.schemas import GenerationRequest
+from dalle_mini.serving.service import Service, build_service
+from dalle_mini.serving.settings import Settings
+from dalle_mini.serving.tickets import Ticket
+
+PROMPT = "a red car, ä 🐱 <b>"
+GENERATIONS = "/api/v1/generations"
+WAIT = {"wait": 60}
+
+
+class Site:
+    """A service with a client; its model draws when the gate is open."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.gate, self.model = Gate(), QuickModel("nano")
+        self.model.on_chunk = lambda chunk: self.model.drawn == ["a picture"] or self.gate.pass_through()
+        settings = {"orders_at_once": 1000, "store": str(folder), "drain_seconds": 0, **settings}
+        self.service: Service = build_service("nano", Settings(**settings), make_painter(self.model, main="nano"))
+        self.service.start()
+        self.client = TestClient(guard(build_api(self.service), self.service), raise_server_exceptions=False)
+
+    def order(self, prompt: str = PROMPT, *, headers: dict[str, str] | None = None, **values: Any) -> Any:
+        params = values.pop("params", None)
+        return self.client.post(GENERATIONS, json={"prompt": prompt, **values}, headers=headers, params=params)
+
+    def finish(self, id: str) -> None:
+        found = self.service.desk.find(id)
+        assert isinstance(found, Ticket) and found.result()
+
+    def close(self) -> None:
+        self.gate.open()
+        self.service.stop()
+        self.client.close()
+
+
+@pytest.fixture
+def open_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
+    sites: list[Site] = []
+
+    def open_site(**settings: Any) -> Site:
+        sites.append(Site(tmp_path / str(len(sites)), **settings))
+        return sites[-1]
+
+    yield open_site
+    for site in sites:
+        site.close()
+
+
+@pytest.fixture
+def site(open_site: Callable[..., Site]) -> Site:
+    return open_site()
+
+
+def require_problem(answer: Any, status: int, type: str, message: str = "") -> dict[str, str]:
+    assert answer.status_code == status, answer.text
+    assert answer.json().keys() == {"error"}
+    problem = answer.json()["error"]
+    assert problem.keys() == {"type", "message", "hint"}
+    assert problem["type"] == type and re.search(message, problem["message"]), problem
+    return problem
+
+
+# Orders.
+
+
+def test_an_order_is_drawn_watched_fetched_and_deleted(site: Site, tmp_path: Path) -> None:
+    answer = site.order(images=2, seed=7)
+    assert answer.status_code == 202
+    order = answer.json()
+    assert order["state"] in ("waiting", "preparing", "drawing") and order["delete_token"]
+    assert answer.headers["location"] == order["location"] == f"{GENERATIONS}/{order['id']}"
+    require_problem(site.client.get(f"{order['location']}/grid.png"), 404, "NotFound", "no such picture")
+    site.gate.open()
+    site.finish(order["id"])
+    found = site.client.get(order["location"]).json()
+    assert found["state"] == "finished" and "delete_token" not in found
+    result = found["result"]
+    assert (result["prompt"], result["model"], result["seed"]) == (PROMPT, "nano", 7)
+    assert [picture["seed"] for picture in result["images"]] == list(image_seeds(7, 2))
+    assert found["expires"] > found["created"] > 1e9
+    for file, recipe in [(result["png"], result["recipe"]), (result["images"][1]["png"], None)]:
+        (tmp_path / "picture.png").write_bytes(site.client.get(file).content)
+        read = read_recipe(tmp_path / "picture.png")
+        assert read == recipe if recipe else read["seed"] == result["images"][1]["seed"]
+    for file in (result["webp"], result["images"][0]["webp"]):
+        answer = site.client.get(file)
+        assert answer.headers["content-type"] == "image/webp" and "immutable" in answer.headers["cache-control"]
+        Image.open(io.BytesIO(answer.content)).load()
+    for token in ("", "wrong", "ä"):
+        headers = {b"Delete-Token": token.encode()}
+        require_problem(site.client.delete(order["location"], headers=headers), 403, "Forbidden")
+    headers = {"Delete-Token": order["delete_token"]}
+    assert site.client.delete(order["location"], headers=headers).status_code == 204
+    require_problem(site.client.get(order["location"]), 404, "NotFound")
+    require_problem(site.client.get(result["png"]), 404, "NotFound")
+
+
+@pytest.mark.parametrize("options", [{"params": WAIT}, {"headers": {"Prefer": "respond-async, wait=60"}}])
+def test_one_may_wait_for_the_pictures(site: Site, options: dict[str, Any]) -> None:
+    site.gate.open()
+    answer = site.order(**options)
+    assert answer.status_code == 200 and len(answer.json()["result"]["images"]) == 9
+
+
+def test_waiting_has_an_end(site: Site) -> None:
+    answer = site.order(params={"wait": 0.05})
+    assert answer.status_code == 202 and answer.json()["state"] in ("waiting", "drawing")
+
+
+def test_settings_are_the_models_own_unless_given(site: Site) -> None:
+    site.gate.open()
+    models = site.client.get("/api/v1/models").json()
+    nano = models["models"][0]
+    assert models["default"] == nano["name"] == "nano" and nano["here"] and nano["loaded"]
+    mini = next(model for model in models["models"] if model["name"] == "mini")
+    assert not mini["loaded"]
+    settings = site.order(params=WAIT, images=4, top_k=0, temperature=2).json()["result"]["settings"]
+    assert settings == nano["defaults"] | {"images": 4, "top_k": 0, "temperature": 2.0}
+
+
+def test_every_setting_can_be_ordered() -> None:
+    given = GenerationRequest(prompt="a cat", images=1, guidance_scale=2, temperature=3, top_k=4, top_p=0.5)
+    assert given.settings(GenerationConfig()) == GenerationConfig(1, 2.0, 3.0, 4, 0.5)
+    assert set(GenerationConfig().to_dict()) < set(GenerationRequest.model_fields)
+
+
+@pytest.mark.parametrize(
+    "body, message",
+    [
+        ({}, "prompt: Field required"),
+        ({"prompt": ""}, "prompt: "),
+        ({"prompt": " \t\n"}, "prompt: "),
+        ({"prompt": 5}, "prompt: Input should be a valid string"),
+        ({"prompt": None}, "prompt: "),
+        ({"prompt": "\ud800"}, "prompt: "),
+        ({"prompt": "a cat", "images": 0}, "images: "),
+        ({"prompt": "a cat", "images": "9"}, "images: Input should be a valid integer"),
+        ({"prompt": "a cat", "images": 10**30}, "images: "),
+        ({"prompt": "a cat", "seed": -1}, "seed: "),
+        ({"prompt": "a cat", "seed": True}, "seed: "),
+        ({"prompt": "a cat", "top_p": 0}, "top_p: "),
+        ({"prompt": "a cat", "temperature": float("nan")}, "temperature: "),
+        ({"prompt": "a cat", "guidance_scale": float("inf")}, "guidance_scale: "),
+        ({"prompt": "a cat", "pictures": 3}, "pictures: Extra inputs"),
+        ([], "body: "),
+        ("a cat", "body: "),
+    ],
+)
+def test_bad_orders_are_refused_in_words(site: Site, body: Any, message: str) -> None:
+    content = json.dumps(body).encode()
+    answer = site.client.post(GENERATIONS, content=content, headers={"Content-Type": "application/json"})
+    problem = require_problem(answer, 422, "BadRequest", f"^{message}")
+    assert "docs" in problem["hint"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"9" * 5000, b'{"prompt": "a cat"} x'])
+def test_what_is_no_json_is_refused(site: Site, content: bytes) -> None:
+    answer = site.client.post(GENERATIONS, content=content, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422)
+    require_problem(answer, answer.status_code, "BadRequest")
+
+
+@pytest.mark.parametrize("name", ["mini", "nanoo", "./assets/nano", "/", "some/body", "..", "x" * 5000, ""])
+def test_only_models_of_the_list_are_drawn_with(site: Site, name: str) -> None:
+    if name:
+        require_problem(site.order(model=name), 400, "ConfigError", "model")
+    else:
+        assert site.order(model=name).status_code == 202
+
+
+def test_limits_of_the_server_are_told(open_site: Callable[..., Site]) -> None:
+    site = open_site(max_prompt=10, max_images=4)
+    require_problem(site.order("a" * 11), 422, "PromptError", "11 characters")
+    require_problem(site.order("a cat", images=5), 400, "ConfigError", "images=5")
+    require_problem(site.order("a cat"), 400, "ConfigError", "images=9")
+
+
+# Crowds.
+
+
+def test_a_crowd_is_told_when_to_come_back(open_site: Callable[..., Site]) -> None:
+    site = open_site(per_client=2)
+    assert [site.order().status_code for _ in range(3)] == [202, 202, 429]
+    answer = site.order()
+    require_problem(answer, 429, "Overloaded", "2 drawings of yours")
+    assert int(answer.headers["retry-after"]) >= 1
+    answer = site.client.post("/generate", json={"prompt": PROMPT})
+    require_problem(answer, 429, "Overloaded")
+
+
+def test_orders_are_rationed_by_address(open_site: Callable[..., Site]) -> None:
+    site = open_site(orders_at_once=2, orders_per_minute=1, trusted_proxies=1)
+    mine, other = ({"X-Forwarded-For": f"6.6.6.6, 10.0.0.{number}"} for number in (1, 2))
+    assert [site.order(headers=mine).status_code for _ in range(3)] == [202, 202, 429]
+    assert site.order(headers=other).status_code == 202
+    assert 0 < int(site.order(headers=mine).headers["retry-after"]) <= 60
+
+
+def test_a_stopping_server_takes_no_orders(site: Site) -> None:
+    site.gate.open()
+    assert site.service.engine.drain(10)
+    answer = site.order()
+    require_problem(answer, 503, "Closing")
+    assert answer.headers["retry-after"]
+    require_problem(site.client.get("/readyz"), 503, "NotReady", "being stopped")
+    assert site.client.get("/livez").text == "alive\n"
+
+
+def test_the_same_key_is_the_same_drawing(site: Site) -> None:
+    key = {"Idempotency-Key": "one"}
+    first = site.order(seed=3, headers=key).json()
+    assert site.order(seed=3, headers=key).json()["id"] == first["id"]
+    require_problem(site.order(seed=4, headers=key), 409, "Conflict")
+    assert site.order(seed=4, headers={"Idempotency-Key": "two"}).json()["id"] != first["id"]
+    site.gate.open()
+    site.finish(first["id"])
+    again = site.order(seed=3, headers=key)
+    assert again.status_code == 200 and again.json()["id"] == first["id"]
+    assert "delete_token" not in again.json()
+    require_problem(site.order(seed=4, headers=key), 409, "Conflict")
+    require_problem(site.order(headers={"Idempotency-Key": "x" * 256}), 422, "BadRequest")
+
+
+def test_cancelling_frees_the_device_and_the_key(site: Site) -> None:
+    key = {"Idempotency-Key": "one"}
+    first = site.order(headers=key).json()
+    assert site.client.delete(first["location"]).status_code == 204
+    site.gate.open(2)
+    found = site.client.get(first["location"]).json()
+    while found["state"] != "failed":
+        found = site.client.get(first["location"]).json()
+    assert found["error"]["type"] == "Cancelled"
+    assert site.order(headers=key).json()["id"] != first["id"]
+
+
+def test_what_fails_is_told(site: Site) -> None:
+    def trip(chunk: int) -> None:
+        raise DataError("the pixels are gone", hint="look for them")
+
+    site.service.engine.submit(site.service.read_order(GenerationRequest(prompt="a cat")), client="a")
+    site.gate.open()
+    site.model.on_chunk = trip
+    require_problem(site.order(params=WAIT), 400, "DataError", "the pixels are gone")
+
+
+# Events.
+
+
+def read_events(text: str) -> list[tuple[str, dict[str, Any]]]:
+    events = [dict(line.split(": ", 1) for line in block.splitlines()) for block in text.split("\n\n") if block]
+    return [(event["event"], json.loads(event["data"])) for event in events]
+
+
+def test_events_tell_how_it_goes_to_the_end(site: Site) -> None:
+    order = site.order(images=2).json()
+    second = site.order(images=1).json()
+    assert second["place"] == 1 and second["state"] == "waiting"
+    site.gate.open()
+    answer = site.client.get(order["events"])
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    told = read_events(answer.text)
+    assert told[-1][0] == "finished" and len(told[-1][1]["result"]["images"]) == 2
+    previews = [event["previews"] for _, event in told if "previews" in event]
+    for preview in previews:
+        assert len(preview) == 2
+        Image.open(io.BytesIO(base64.b64decode(preview[0]))).load()
+    assert read_events(site.client.get(order["events"]).text) == [told[-1]]
+    require_problem(site.client.get(f"{GENERATIONS}/{'x' * 22}/events"), 404, "NotFound")
+
+
+def test_events_tell_of_a_failure(site: Site) -> None:
+    order = site.order().json()
+    site.client.delete(order["location"])
+    site.gate.open()
+    ((state, told),) = read_events(site.client.get(order["events"]).text)[-1:]
+    assert state == "failed" and told["error"]["type"] == "Cancelled"
+
+
+# Keys.
+
+
+def test_keys_close_the_api(open_site: Callable[..., Site]) -> None:
+    site = open_site(api_keys=("secret-a", "secret-b"))
+    for headers in ({}, {"Authorization": "Bearer secret"}, {"Authorization": "Basic secret-a"}):
+        answer = site.order(headers=headers)
+        require_problem(answer, 401, "Unauthorized")
+        assert answer.headers["www-authenticate"] == "Bearer"
+        require_problem(site.client.post("/generate", json={"prompt": "a cat"}, headers=headers), 401, "Unauthorized")
+        require_problem(site.client.get("/api/v1/models", headers=headers), 401, "Unauthorized")
+    for key in ("secret-a", "secret-b"):
+        assert site.order(headers={"Authorization": f"bearer {key}"}).status_code == 202
+    assert site.client.get("/readyz").status_code == 200
+    assert "secret" not in repr(site.service.settings)
+
+
+# The original's interface.
+
+
+def test_bots_for_the_original_are_served(site: Site) -> None:
+    site.gate.open()
+    answer = site.client.post("/generate", json={"prompt": PROMPT, "num_images": 4})
+    assert answer.status_code == 200 and answer.json().keys() == {"images", "version"}
+    images = [Image.open(io.BytesIO(base64.b64decode(image))) for image in answer.json()["images"]]
+    assert len(images) == 9 and all(image.size == (256, 256) for image in images)
+    assert site.client.get("/version").json() == {"version": dalle_mini.__version__}
+    require_problem(site.client.post("/generate", json={"prompt": ""}), 422, "BadRequest")
+
+
+# What goes for every answer.
+
+
+@pytest.mark.parametrize(
+    "method, path, status, type",
+    [
+        ("GET", "/api/v1/nothing", 404, "NotFound"),
+        ("GET", "/api", 404, "NotFound"),
+        ("GET", "/api/v2/generations", 404, "NotFound"),
+        ("PUT", GENERATIONS, 405, "MethodNotAllowed"),
+        ("GET", "/generate", 405, "MethodNotAllowed"),
+        ("POST", f"{GENERATIONS}/{'x' * 22}", 405, "MethodNotAllowed"),
+        ("GET", f"{GENERATIONS}/x", 404, "NotFound"),
+        ("GET", f"{GENERATIONS}/..%2f..%2fetc/passwd", 404, "NotFound"),
+        ("GET", f"{GENERATIONS}/{'x' * 22}/..%2fgrid.png", 404, "NotFound"),
+        ("GET", f"{GENERATIONS}/%00/grid.png", 404, "NotFound"),
+        ("DELETE", f"{GENERATIONS}/{'x' * 22}", 404, "NotFound"),
+        ("GET", "/api/v1/generations/", 404, "NotFound"),
+    ],
+)
+def test_what_is_not_there_is_answered_in_the_same_shape(
+    site: Site, method: str, path: str, status: int, type: str
+) -> None:
+    answer = site.client.request(method, path)
+    require_problem(answer, status, type)
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_mistakes_of_ours_are_answered_without_their_trace(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Service, "list_models", lambda self: 1 / 0)
+    answer = site.client.get("/api/v1/models")
+    require_problem(answer, 500, "InternalError", "something went wrong here")
+    assert "division" not in answer.text
+
+
+def test_large_bodies_are_refused_before_they_are_read(open_site: Callable[..., Site]) -> None:
+    site = open_site(max_body_kilobytes=1)
+    read: list[int] = []
+
+    def stream() -> Iterator[bytes]:
+        for number in range(100):
+            read.append(number)
+            yield b" " * 512
+
+    headers = {"Content-Type": "application/json"}
+    for path in (GENERATIONS, "/generate"):
+        require_problem(site.client.post(path, content=b" " * 1025, headers=headers), 413, "TooLarge", "1,024")
+        require_problem(site.client.post(path, content=stream(), headers=headers), 413, "TooLarge", "1,024")
+        require_problem(site.client.post(path, headers=headers | {"Content-Length": "9" * 30}), 413, "TooLarge")
+
+
+def test_nothing_of_other_sites_is_let_in(site: Site) -> None:
+    answer = site.client.options(GENERATIONS, headers={"Origin": "https://a.example"})
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_neither_prompts_nor_addresses_nor_ids_are_logged(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "dalle_mini")
+    site.gate.open()
+    order = site.order("an unspeakable thing", params=WAIT).json()
+    site.client.get(order["location"])
+    logged = [record.getMessage() for record in caplog.records if record.name.startswith("dalle_mini")]
+    assert any(f"GET {GENERATIONS}/{{id}} 200" in line for line in logged)
+    for secret in ("unspeakable", "testclient", order["id"], order["delete_token"]):
+        assert not [line for line in logged if secret in line]
+
+
+def test_the_description_is_served_from_here(site: Site) -> None:
+    description = site.client.get("/api/v1/openapi.json").json()
+    assert {"/api/v1/generations", "/generate", "/version"} <= description["paths"].keys()
+    answer = site.client.get("/api/v1/docs")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "<script" not in answer.text and "://" not in answer.text
+    for path in description["paths"]:
+        assert path in answer.text
+    assert "style-src 'sha256-" in answer.headers["content-security-policy"]
+
+
+def test_metrics_are_numbers_of_routes(site: Site) -> None:
+    site.gate.open()
+    site.order("an unspeakable thing", params=WAIT)
+    site.client.get("/api/v1/nothing/at/all")
+    text = site.client.get("/metrics").text
+    assert f'http_requests_total{{method="POST",route="{GENERATIONS}",status="200"}} 1.0' in text
+    assert 'route="unknown",status="404"' in text
+    assert "dalle_mini_pictures_total 9.0" in text and "store_bytes" in text
+    assert "unspeakable" not in text and "nothing/at/all" not in text
