@@ -73,6 +73,14 @@ def site(open_site: Callable[..., Site]) -> Site:
     return open_site()
 
 
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site for tests that leave nothing behind."""
+    site = Site(tmp_path_factory.mktemp("quiet"), per_client=1000, queue_size=1000)
+    yield site
+    site.close()
+
+
 def require_problem(answer: Any, status: int, type: str, message: str = "") -> dict[str, str]:
     assert answer.status_code == status, answer.text
     assert answer.json().keys() == {"error"}
@@ -168,26 +176,26 @@ def test_every_setting_can_be_ordered() -> None:
         ("a cat", "body: "),
     ],
 )
-def test_bad_orders_are_refused_in_words(site: Site, body: Any, message: str) -> None:
+def test_bad_orders_are_refused_in_words(quiet: Site, body: Any, message: str) -> None:
     content = json.dumps(body).encode()
-    answer = site.client.post(GENERATIONS, content=content, headers={"Content-Type": "application/json"})
+    answer = quiet.client.post(GENERATIONS, content=content, headers={"Content-Type": "application/json"})
     problem = require_problem(answer, 422, "BadRequest", f"^{message}")
     assert "docs" in problem["hint"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"9" * 5000, b'{"prompt": "a cat"} x'])
-def test_what_is_no_json_is_refused(site: Site, content: bytes) -> None:
-    answer = site.client.post(GENERATIONS, content=content, headers={"Content-Type": "application/json"})
+def test_what_is_no_json_is_refused(quiet: Site, content: bytes) -> None:
+    answer = quiet.client.post(GENERATIONS, content=content, headers={"Content-Type": "application/json"})
     assert answer.status_code in (400, 422)
     require_problem(answer, answer.status_code, "BadRequest")
 
 
 @pytest.mark.parametrize("name", ["mini", "nanoo", "./assets/nano", "/", "some/body", "..", "x" * 5000, ""])
-def test_only_models_of_the_list_are_drawn_with(site: Site, name: str) -> None:
+def test_only_models_of_the_list_are_drawn_with(quiet: Site, name: str) -> None:
     if name:
-        require_problem(site.order(model=name), 400, "ConfigError", "model")
+        require_problem(quiet.order(model=name), 400, "ConfigError", "model")
     else:
-        assert site.order(model=name).status_code == 202
+        assert quiet.order(model=name).status_code == 202
 
 
 def test_limits_of_the_server_are_told(open_site: Callable[..., Site]) -> None:
@@ -349,17 +357,17 @@ def test_bots_for_the_original_are_served(site: Site) -> None:
     ],
 )
 def test_what_is_not_there_is_answered_in_the_same_shape(
-    site: Site, method: str, path: str, status: int, type: str
+    quiet: Site, method: str, path: str, status: int, type: str
 ) -> None:
-    answer = site.client.request(method, path)
+    answer = quiet.client.request(method, path)
     require_problem(answer, status, type)
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_mistakes_of_ours_are_answered_without_their_trace(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mistakes_of_ours_are_answered_without_their_trace(quiet: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Service, "list_models", lambda self: 1 / 0)
-    answer = site.client.get("/api/v1/models")
+    answer = quiet.client.get("/api/v1/models")
     require_problem(answer, 500, "InternalError", "something went wrong here")
     assert "division" not in answer.text
 
@@ -380,8 +388,8 @@ def test_large_bodies_are_refused_before_they_are_read(open_site: Callable[..., 
         require_problem(site.client.post(path, headers=headers | {"Content-Length": "9" * 30}), 413, "TooLarge")
 
 
-def test_nothing_of_other_sites_is_let_in(site: Site) -> None:
-    answer = site.client.options(GENERATIONS, headers={"Origin": "https://a.example"})
+def test_nothing_of_other_sites_is_let_in(quiet: Site) -> None:
+    answer = quiet.client.options(GENERATIONS, headers={"Origin": "https://a.example"})
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
@@ -396,10 +404,10 @@ def test_neither_prompts_nor_addresses_nor_ids_are_logged(site: Site, caplog: py
         assert not [line for line in logged if secret in line]
 
 
-def test_the_description_is_served_from_here(site: Site) -> None:
-    description = site.client.get("/api/v1/openapi.json").json()
+def test_the_description_is_served_from_here(quiet: Site) -> None:
+    description = quiet.client.get("/api/v1/openapi.json").json()
     assert {"/api/v1/generations", "/generate", "/version"} <= description["paths"].keys()
-    answer = site.client.get("/api/v1/docs")
+    answer = quiet.client.get("/api/v1/docs")
     assert answer.headers["content-type"].startswith("text/html")
     assert "<script" not in answer.text and "://" not in answer.text
     for path in description["paths"]:
