@@ -14,9 +14,11 @@ from dalle_mini.config import GenerationConfig
 from dalle_mini.errors import (
     Cancelled,
     CheckpointError,
+    Closing,
     ConfigError,
     DalleMiniError,
     DataError,
+    DeviceError,
     OutputError,
     Overloaded,
     PromptError,
@@ -26,16 +28,20 @@ from dalle_mini.errors import (
 if TYPE_CHECKING:
     from dalle_mini.checkpoints.releases import available_releases as available_models
     from dalle_mini.pipeline import DalleMini, Generation, load
+    from dalle_mini.serving.client import Client
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Cancelled",
     "CheckpointError",
+    "Client",
+    "Closing",
     "ConfigError",
     "DalleMini",
     "DalleMiniError",
     "DataError",
+    "DeviceError",
     "Generation",
     "GenerationConfig",
     "OutputError",
@@ -47,6 +53,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Client": ("dalle_mini.serving.client", "Client"),
     "DalleMini": ("dalle_mini.pipeline", "DalleMini"),
     "Generation": ("dalle_mini.pipeline", "Generation"),
     "load": ("dalle_mini.pipeline", "load"),

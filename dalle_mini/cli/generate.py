@@ -1,5 +1,6 @@
 """`dalle-mini generate`: prompts to PNG files."""
 
+import contextlib
 import json
 import logging
 import os
@@ -7,7 +8,7 @@ import secrets
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import dalle_mini
 from dalle_mini.checkpoints.releases import resolve
@@ -17,10 +18,14 @@ from dalle_mini.cli.progress import Progress
 from dalle_mini.cli.prompts import gather_prompts
 from dalle_mini.cli.reporting import put_out
 from dalle_mini.config import MAX_IMAGES, MAX_SEED, GenerationConfig, check_seed
+from dalle_mini.errors import ConfigError
 
 if TYPE_CHECKING:
     from dalle_mini.pipeline import DalleMini, Generation
+    from dalle_mini.serving.client import RemoteGeneration, RemoteReading
     from dalle_mini.text.tokenizer import PromptReading
+
+    Drawn = Generation | RemoteGeneration
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +33,14 @@ _DETAILS = """\
 Every PROMPT is drawn on its own: put one of several words in quotes. The paths of
 the grids are printed, one a line. The same prompt, settings and seed give the same
 pixels, and the first picture is the same however many are drawn."""
+_USUAL_MODEL = "nano"
 _SETTINGS = ("images", "guidance_scale", "temperature", "top_k", "top_p")
+
+
+class Draw(Protocol):
+    """Draws a prompt here or elsewhere, with the settings that were given."""
+
+    def __call__(self, prompt: str, seed: int, given: dict[str, Any], bar: Progress) -> "Drawn": ...
 
 
 def add_parser(commands: Any) -> None:
@@ -65,9 +77,8 @@ def _add_model_options(parser: Any) -> None:
     model = parser.add_argument_group("model")
     model.add_argument(
         "--model",
-        default="nano",
         metavar="NAME",
-        help="a name that `dalle-mini models` lists, a Hub id, or a directory (default: nano)",
+        help=f"a name that `dalle-mini models` lists, a Hub id, or a directory (default: {_USUAL_MODEL})",
     )
     for part in ("vqgan", "tokenizer"):
         model.add_argument(
@@ -76,6 +87,11 @@ def _add_model_options(parser: Any) -> None:
             help=f"directory or Hub id of the {part}, for a model without its own",
         )
     model.add_argument("--offline", action="store_true", help="download nothing")
+    model.add_argument(
+        "--server",
+        metavar="URL",
+        help="draw on the server at this address, with its own models; $DALLE_MINI_API_KEY is sent if it is set",
+    )
 
 
 def _add_settings(parser: Any) -> None:
@@ -98,23 +114,53 @@ def run(options: Options) -> int:
     grids = plan_grids(prompts, seeds, out=options.out, tiles=options.tiles)
     if not options.quiet:
         _warn_of_single_words(options.prompt)
-    with Progress(quiet=options.quiet) as bar:
-        model = _load(options, bar)
-        settings = model.settings(**given)
-        readings = model.tokenizer.encode(prompts).readings
-        for number, (reading, seed, grid) in enumerate(zip(readings, seeds, grids, strict=True), 1):
+    with contextlib.ExitStack() as stack:
+        bar = stack.enter_context(Progress(quiet=options.quiet))
+        draw = _reach_server(options, stack) if options.server else _load_model(options, prompts, bar)
+        for number, (prompt, seed, grid) in enumerate(zip(prompts, seeds, grids, strict=True), 1):
             started = time.perf_counter()
-            if not options.quiet:
-                bar.clear()
-                _tell_reading(reading, model.went_by(reading.prompt))
-            bar.label = f"{number}/{len(prompts)} {shorten(reading.prompt)}"
+            bar.label = f"{number}/{len(prompts)} {shorten(prompt)}"
             bar.show(0)
-            result = _draw(model, reading.prompt, settings, seed, bar)
+            result = draw(prompt, seed, given, bar)
             tiles = _save(result, grid, tiles=options.tiles)
             seconds = time.perf_counter() - started
             bar.clear()
             _print(result, grid, tiles, seconds, as_json=options.json)
     return 0
+
+
+def _load_model(options: Options, prompts: list[str], bar: Progress) -> Draw:
+    """Draw here; what the model can't read is refused at once."""
+    model = _load(options, bar)
+    model.tokenizer.encode(prompts)
+
+    def draw(prompt: str, seed: int, given: dict[str, Any], bar: Progress) -> "Generation":
+        (reading,) = model.tokenizer.encode([prompt]).readings
+        bar.clear()
+        _tell_reading(reading, model.went_by(prompt), quiet=options.quiet)
+        return _draw(model, prompt, model.settings(**given), seed, bar)
+
+    return draw
+
+
+def _reach_server(options: Options, stack: contextlib.ExitStack) -> Draw:
+    """Draw on another machine."""
+    for name in ("vqgan", "tokenizer", "offline"):
+        if getattr(options, name):
+            raise ConfigError(f"--{name} is for models on this machine", hint="leave it out, or --server")
+    from dalle_mini.serving.client import Client
+
+    client = stack.enter_context(Client(options.server, api_key=os.environ.get("DALLE_MINI_API_KEY", "")))
+
+    def draw(prompt: str, seed: int, given: dict[str, Any], bar: Progress) -> "RemoteGeneration":
+        result = client.generate(
+            prompt, model=options.model, seed=seed, **given, on_progress=lambda progress: bar.show(progress.share)
+        )
+        bar.clear()
+        _tell_reading(result.reading, result.went_by, quiet=options.quiet)
+        return result
+
+    return draw
 
 
 def _choose_seed(seed: int | None) -> int:
@@ -131,10 +177,11 @@ def _load(options: Options, bar: Progress) -> "DalleMini":
     }
     started = time.perf_counter()
     # Unknown names are refused here, and downloads made, before JAX takes its time to import.
-    resolve(options.model, **parts)
-    bar.label = f"loading {options.model}"
+    name = options.model or _USUAL_MODEL
+    resolve(name, **parts)
+    bar.label = f"loading {name}"
     bar.show()
-    model = dalle_mini.load(options.model, **parts)
+    model = dalle_mini.load(name, **parts)
     log.debug("loaded %s in %.1f s", model.name, time.perf_counter() - started)
     return model
 
@@ -147,7 +194,7 @@ def _draw(model: "DalleMini", prompt: str, settings: GenerationConfig, seed: int
     raise AssertionError("a drawing ended without a result")
 
 
-def _save(result: "Generation", grid: Path, *, tiles: bool) -> list[Path]:
+def _save(result: "Drawn", grid: Path, *, tiles: bool) -> list[Path]:
     """Write the grid, and where `tiles` its pictures one by one; the paths of the latter."""
     result.save(grid)
     paths = tile_paths(grid, len(result.images)) if tiles else []
@@ -156,7 +203,7 @@ def _save(result: "Generation", grid: Path, *, tiles: bool) -> list[Path]:
     return paths
 
 
-def _print(result: "Generation", grid: Path, tiles: list[Path], seconds: float, *, as_json: bool) -> None:
+def _print(result: "Drawn", grid: Path, tiles: list[Path], seconds: float, *, as_json: bool) -> None:
     if not as_json:
         put_out(grid, *tiles)
         return
@@ -173,7 +220,9 @@ def _print(result: "Generation", grid: Path, tiles: list[Path], seconds: float, 
     put_out(json.dumps(record))
 
 
-def _tell_reading(reading: "PromptReading", went_by: str) -> None:
+def _tell_reading(reading: "PromptReading | RemoteReading", went_by: str, *, quiet: bool) -> None:
+    if quiet:
+        return
     if reading.notes:
         _note(f"read as {shorten(reading.text)}: {', '.join(reading.notes)}")
     if reading.cut_text:

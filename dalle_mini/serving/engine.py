@@ -80,7 +80,7 @@ class Engine:
         self._worker = threading.Thread(target=self._work, name="painter", daemon=True)
         self._keeper = concurrent.futures.ThreadPoolExecutor(1, "keeper")
         self._metrics.watch("waiting", "Orders that wait", lambda: len(self._queue))
-        self._metrics.watch("open", "Orders that wait, are drawn or are being kept", lambda: len(self._open))
+        self._metrics.watch("open", "Orders that wait, are drawn or are being kept", self.count_open)
         self._metrics.watch("ready", "1 where orders are drawn", lambda: not self.trouble)
 
     @property
@@ -98,6 +98,10 @@ class Engine:
     def loaded(self) -> frozenset[str]:
         """Names of the models that draw at once."""
         return self._painter.loaded
+
+    def count_open(self) -> int:
+        """Orders that wait, are drawn or are being kept."""
+        return len(self._open)
 
     def start(self) -> None:
         """Begin with loading the main model; orders may come at once."""
@@ -137,8 +141,8 @@ class Engine:
         self.close()
         return done
 
-    def close(self) -> None:
-        """Stop within one chunk of tokens; who still waits is told."""
+    def close(self) -> bool:
+        """Stop within one chunk of tokens, and tell who still waits; False where that chunk takes too long."""
         with self._changed:
             self._closing = self._stopped = True
             error = Closing("the server is being stopped", hint="try again in a minute", retry_after=_USUAL_RETRY)
@@ -149,7 +153,8 @@ class Engine:
         self._watchdog.stop()
         if self._worker.is_alive():
             self._worker.join(_SECONDS_TO_ANSWER)
-        self._keeper.shutdown(wait=False)
+        self._keeper.shutdown(wait=not self._worker.is_alive())
+        return not self._worker.is_alive()
 
     def _admit(self, client: str) -> None:
         wait = self._retry_after()

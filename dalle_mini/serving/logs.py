@@ -19,3 +19,12 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             values["trace"] = self.formatException(record.exc_info)
         return json.dumps(values)
+
+
+def log_json() -> None:
+    """Let what is logged already be logged so, requests to the API included."""
+    ours = logging.getLogger("dalle_mini")
+    ours.setLevel(min(ours.level, logging.INFO))
+    for handler in ours.handlers:
+        handler.setFormatter(JsonLines())
+        logging.getLogger("uvicorn").addHandler(handler)

@@ -1,7 +1,6 @@
 """All that one server has, put together from its settings."""
 
 import dataclasses
-import logging
 
 from dalle_mini.checkpoints.releases import available_releases, resolve
 from dalle_mini.config import suggest
@@ -17,8 +16,6 @@ from dalle_mini.serving.settings import Settings
 from dalle_mini.serving.shelf import is_here, read_defaults
 from dalle_mini.serving.store import Store
 
-_logger = logging.getLogger(__name__)
-
 
 @dataclasses.dataclass(frozen=True)
 class Service:
@@ -33,14 +30,11 @@ class Service:
     keys: Keys
     buckets: Buckets
 
-    def start(self) -> None:
-        self.engine.start()
-
-    def stop(self) -> bool:
-        """Finish what is there, as far as there is time; False where something had to be given up."""
-        done = self.engine.drain(self.settings.drain_seconds)
+    def close(self) -> bool:
+        """Stop drawing; False where the device is still busy with something that can't be interrupted."""
+        stopped = self.engine.close()
         self.store.close()
-        return done
+        return stopped
 
     def read_order(self, request: GenerationRequest) -> Order:
         """What the API was asked for; ConfigError and PromptError say what can't be drawn."""

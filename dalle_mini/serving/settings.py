@@ -1,18 +1,21 @@
 """What an operator can set, each by an environment variable."""
 
 import dataclasses
+import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+from dalle_mini.config import MAX_IMAGES
 from dalle_mini.errors import ConfigError
 
 PREFIX = "DALLE_MINI_"
 
 
-def _setting(default: Any, help: str, *, least: float | None = None, choices: tuple[str, ...] = ()) -> Any:
-    return dataclasses.field(default=default, metadata={"help": help, "least": least, "choices": choices})
+def _setting(default: Any, help: str, **rules: Any) -> Any:
+    """A field; `least`, `most` and `choices` say what it may be."""
+    return dataclasses.field(default=default, metadata={"help": help, **rules})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Settings:
     store_megabytes: int = _setting(1024, "how much of them; the oldest make room", least=1)
     max_body_kilobytes: int = _setting(256, "the largest request to the API", least=1)
     max_prompt: int = _setting(2000, "characters of a prompt to the API", least=1)
-    max_images: int = _setting(36, "pictures of one drawing by the API, 64 at most", least=1)
+    max_images: int = _setting(36, "pictures of one drawing by the API", least=1, most=MAX_IMAGES)
     orders_per_minute: float = _setting(30, "drawings that one address, or one key, may order a minute", least=0.01)
     orders_at_once: int = _setting(10, "as many at once after a pause", least=1)
     trusted_proxies: int = _setting(0, "proxies in front of the server, whose X-Forwarded-For is believed", least=0)
@@ -77,7 +80,7 @@ def describe_settings() -> str:
     lines = []
     for field in dataclasses.fields(Settings):
         usual = f" (default: {field.default})" if field.default not in ("", ()) else ""
-        lines.append(f"  {variable(field):<31} {field.metadata['help']}{usual}")
+        lines.append(f"    {variable(field):<29} {field.metadata['help']}{usual}")
     return "\n".join(lines)
 
 
@@ -90,13 +93,20 @@ def _read(name: str, text: str, field: dataclasses.Field) -> Any:
     except ValueError:
         what = "a whole number" if kind is int else "a number"
         raise ConfigError(f"{name}={text!r} is not {what}", hint=_hint(field)) from None
-    least, choices = field.metadata["least"], field.metadata["choices"]
-    # A value that is not a number fails this, too.
-    if least is not None and not least <= value < float("inf"):
-        raise ConfigError(f"{name}={text!r} must be {least} or more", hint=_hint(field))
-    if choices and value not in choices:
-        raise ConfigError(f"{name}={text!r} must be {' or '.join(choices)}", hint=_hint(field))
+    if broken := _find_broken_rule(value, **field.metadata):
+        raise ConfigError(f"{name}={text!r} must be {broken}", hint=_hint(field))
     return value
+
+
+def _find_broken_rule(
+    value: Any, *, help: str, least: float | None = None, most: float = math.inf, choices: tuple[str, ...] = ()
+) -> str:
+    # What is no number fails every comparison.
+    if least is not None and not least <= value < math.inf:
+        return f"{least} or more"
+    if least is not None and value > most:
+        return f"at most {most}"
+    return " or ".join(choices) if choices and value not in choices else ""
 
 
 def _hint(field: dataclasses.Field) -> str:

@@ -1,13 +1,18 @@
-"""One process that answers HTTP: the page, finished pictures, and the sheets of the examples."""
+"""One process that answers HTTP: the page, the API, finished pictures, and the sheets of the examples."""
 
 import contextlib
+import os
 import signal
 import socket
+import sys
+import threading
 import webbrowser
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from dalle_mini.checkpoints.releases import resolve
+from dalle_mini.serving.settings import Settings
 from dalle_mini.web.address import default_host, default_port, listen, web_address
 from dalle_mini.web.examples import FOLDER, read_examples
 
@@ -21,32 +26,45 @@ _SECONDS_TO_CLOSE = 2
 _PICTURES_STAY = {"Cache-Control": "private, max-age=86400, immutable"}
 
 
-def serve(*, host: str | None = None, port: int | None = None, model: str = "nano", open_browser: bool = False) -> None:
-    """Serve the page until Ctrl-C or SIGTERM; `model` is downloaded first where that is needed.
+def serve(
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    model: str = "nano",
+    open_browser: bool = False,
+    settings: Settings | None = None,
+) -> None:
+    """Serve the page and the API until Ctrl-C or SIGTERM; `model` is downloaded first where that is needed.
 
-    A host or port of None is what `GRADIO_SERVER_NAME` and `GRADIO_SERVER_PORT` say, else 127.0.0.1 and 7860.
-    OutputError where the address can't be had; ConfigError and CheckpointError where the model can't.
+    SIGTERM lets drawings be finished, as far as there is time. A host or port of None is what `GRADIO_SERVER_NAME` and
+    `GRADIO_SERVER_PORT` say, else 127.0.0.1 and 7860. OutputError where the address can't be had; ConfigError and
+    CheckpointError where the model can't.
     """
     host = default_host() if host is None else host
     port = default_port() if port is None else port
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), listen(host, port) as listener:
         resolve(model)
-        _run(listener, model, open_browser=open_browser)
+        _run(listener, model, settings or Settings(), open_browser=open_browser)
 
 
-def _run(listener: socket.socket, model: str, *, open_browser: bool) -> None:
+def _run(listener: socket.socket, model: str, settings: Settings, *, open_browser: bool) -> None:
     # Only here, for these take seconds to import, and a port in use is to be told at once.
     import uvicorn
 
-    from dalle_mini.serving.engine import Engine
-    from dalle_mini.serving.painter import Painter
+    from dalle_mini.serving.app import Door, build_api, guard
+    from dalle_mini.serving.service import build_service
     from dalle_mini.web.studio import Studio
 
-    engine = Engine(Painter(model))
-    studio = Studio(engine, model)
+    service = build_service(model, settings)
+    app = guard(Door(build_api(service), build_app(Studio(service.engine, model))), service)
     config = uvicorn.Config(
-        build_app(studio), log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_CLOSE, server_header=False
+        app,
+        log_config=None,
+        timeout_graceful_shutdown=_SECONDS_TO_CLOSE,
+        server_header=False,
+        # X-Forwarded-For is read by serving.callers, which knows how much of it to believe.
+        proxy_headers=False,
     )
 
     class Server(uvicorn.Server):
@@ -54,18 +72,35 @@ def _run(listener: socket.socket, model: str, *, open_browser: bool) -> None:
             await super().startup(sockets)
             address = web_address(listener)
             print(f"DALL·E mini is at {address}", flush=True)
-            engine.start()
+            service.engine.start()
             if open_browser:
                 webbrowser.open(address)
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            """The first SIGTERM drains, while drawings can still be fetched; whatever comes next ends it."""
+            if sig == signal.SIGTERM and not self._draining:
+                self._draining = True
+                threading.Thread(target=self._drain, daemon=True).start()
+            else:
+                super().handle_exit(sig, frame)
+
+        _draining = False
+
+        def _drain(self) -> None:
+            service.engine.drain(settings.drain_seconds)
+            self.should_exit = True
 
     try:
         Server(config).run(sockets=[listener])
     finally:
-        engine.close()
+        if not service.close():
+            # The device is in the middle of something, and the interpreter would crash as it closes.
+            sys.stdout.flush()
+            os._exit(0)
 
 
 def build_app(studio: "Studio") -> "FastAPI":
-    """The routes: `/pictures` and `/examples` are ours, all else is the page."""
+    """The page, with its pictures at `/pictures` and `/examples`."""
     import gradio as gr
     from fastapi import FastAPI, HTTPException, Response
     from fastapi.staticfiles import StaticFiles

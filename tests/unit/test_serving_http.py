@@ -11,48 +11,19 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from quick_models import Gate, QuickModel, make_painter
-from starlette.testclient import TestClient
+from sites import Site
 
 import dalle_mini
 from dalle_mini.config import GenerationConfig
 from dalle_mini.errors import DataError
 from dalle_mini.grid import read_recipe
 from dalle_mini.pipeline import image_seeds
-from dalle_mini.serving.app import build_api, guard
 from dalle_mini.serving.schemas import GenerationRequest
-from dalle_mini.serving.service import Service, build_service
-from dalle_mini.serving.settings import Settings
-from dalle_mini.serving.tickets import Ticket
+from dalle_mini.serving.service import Service
 
 PROMPT = "a red car, ä 🐱 <b>"
 GENERATIONS = "/api/v1/generations"
 WAIT = {"wait": 60}
-
-
-class Site:
-    """A service with a client; its model draws when the gate is open."""
-
-    def __init__(self, folder: Path, **settings: Any) -> None:
-        self.gate, self.model = Gate(), QuickModel("nano")
-        self.model.on_chunk = lambda chunk: self.model.drawn == ["a picture"] or self.gate.pass_through()
-        settings = {"orders_at_once": 1000, "store": str(folder), "drain_seconds": 0, **settings}
-        self.service: Service = build_service("nano", Settings(**settings), make_painter(self.model, main="nano"))
-        self.service.start()
-        self.client = TestClient(guard(build_api(self.service), self.service), raise_server_exceptions=False)
-
-    def order(self, prompt: str = PROMPT, *, headers: dict[str, str] | None = None, **values: Any) -> Any:
-        params = values.pop("params", None)
-        return self.client.post(GENERATIONS, json={"prompt": prompt, **values}, headers=headers, params=params)
-
-    def finish(self, id: str) -> None:
-        found = self.service.desk.find(id)
-        assert isinstance(found, Ticket) and found.result()
-
-    def close(self) -> None:
-        self.gate.open()
-        self.service.stop()
-        self.client.close()
 
 
 @pytest.fixture
@@ -94,7 +65,7 @@ def require_problem(answer: Any, status: int, type: str, message: str = "") -> d
 
 
 def test_an_order_is_drawn_watched_fetched_and_deleted(site: Site, tmp_path: Path) -> None:
-    answer = site.order(images=2, seed=7)
+    answer = site.order(PROMPT, images=2, seed=7)
     assert answer.status_code == 202
     order = answer.json()
     assert order["state"] in ("waiting", "preparing", "drawing") and order["delete_token"]
@@ -133,7 +104,7 @@ def test_one_may_wait_for_the_pictures(site: Site, options: dict[str, Any]) -> N
 
 
 def test_waiting_has_an_end(site: Site) -> None:
-    answer = site.order(params={"wait": 0.05})
+    answer = site.order(PROMPT, params={"wait": 0.05})
     assert answer.status_code == 202 and answer.json()["state"] in ("waiting", "drawing")
 
 
@@ -144,7 +115,7 @@ def test_settings_are_the_models_own_unless_given(site: Site) -> None:
     assert models["default"] == nano["name"] == "nano" and nano["here"] and nano["loaded"]
     mini = next(model for model in models["models"] if model["name"] == "mini")
     assert not mini["loaded"]
-    settings = site.order(params=WAIT, images=4, top_k=0, temperature=2).json()["result"]["settings"]
+    settings = site.order(PROMPT, params=WAIT, images=4, top_k=0, temperature=2).json()["result"]["settings"]
     assert settings == nano["defaults"] | {"images": 4, "top_k": 0, "temperature": 2.0}
 
 
@@ -193,9 +164,9 @@ def test_what_is_no_json_is_refused(quiet: Site, content: bytes) -> None:
 @pytest.mark.parametrize("name", ["mini", "nanoo", "./assets/nano", "/", "some/body", "..", "x" * 5000, ""])
 def test_only_models_of_the_list_are_drawn_with(quiet: Site, name: str) -> None:
     if name:
-        require_problem(quiet.order(model=name), 400, "ConfigError", "model")
+        require_problem(quiet.order(PROMPT, model=name), 400, "ConfigError", "model")
     else:
-        assert quiet.order(model=name).status_code == 202
+        assert quiet.order(PROMPT, model=name).status_code == 202
 
 
 def test_limits_of_the_server_are_told(open_site: Callable[..., Site]) -> None:
@@ -210,8 +181,8 @@ def test_limits_of_the_server_are_told(open_site: Callable[..., Site]) -> None:
 
 def test_a_crowd_is_told_when_to_come_back(open_site: Callable[..., Site]) -> None:
     site = open_site(per_client=2)
-    assert [site.order().status_code for _ in range(3)] == [202, 202, 429]
-    answer = site.order()
+    assert [site.order(PROMPT).status_code for _ in range(3)] == [202, 202, 429]
+    answer = site.order(PROMPT)
     require_problem(answer, 429, "Overloaded", "2 drawings of yours")
     assert int(answer.headers["retry-after"]) >= 1
     answer = site.client.post("/generate", json={"prompt": PROMPT})
@@ -221,15 +192,15 @@ def test_a_crowd_is_told_when_to_come_back(open_site: Callable[..., Site]) -> No
 def test_orders_are_rationed_by_address(open_site: Callable[..., Site]) -> None:
     site = open_site(orders_at_once=2, orders_per_minute=1, trusted_proxies=1)
     mine, other = ({"X-Forwarded-For": f"6.6.6.6, 10.0.0.{number}"} for number in (1, 2))
-    assert [site.order(headers=mine).status_code for _ in range(3)] == [202, 202, 429]
-    assert site.order(headers=other).status_code == 202
-    assert 0 < int(site.order(headers=mine).headers["retry-after"]) <= 60
+    assert [site.order(PROMPT, headers=mine).status_code for _ in range(3)] == [202, 202, 429]
+    assert site.order(PROMPT, headers=other).status_code == 202
+    assert 0 < int(site.order(PROMPT, headers=mine).headers["retry-after"]) <= 60
 
 
 def test_a_stopping_server_takes_no_orders(site: Site) -> None:
     site.gate.open()
     assert site.service.engine.drain(10)
-    answer = site.order()
+    answer = site.order(PROMPT)
     require_problem(answer, 503, "Closing")
     assert answer.headers["retry-after"]
     require_problem(site.client.get("/readyz"), 503, "NotReady", "being stopped")
@@ -238,29 +209,29 @@ def test_a_stopping_server_takes_no_orders(site: Site) -> None:
 
 def test_the_same_key_is_the_same_drawing(site: Site) -> None:
     key = {"Idempotency-Key": "one"}
-    first = site.order(seed=3, headers=key).json()
-    assert site.order(seed=3, headers=key).json()["id"] == first["id"]
-    require_problem(site.order(seed=4, headers=key), 409, "Conflict")
-    assert site.order(seed=4, headers={"Idempotency-Key": "two"}).json()["id"] != first["id"]
+    first = site.order(PROMPT, seed=3, headers=key).json()
+    assert site.order(PROMPT, seed=3, headers=key).json()["id"] == first["id"]
+    require_problem(site.order(PROMPT, seed=4, headers=key), 409, "Conflict")
+    assert site.order(PROMPT, seed=4, headers={"Idempotency-Key": "two"}).json()["id"] != first["id"]
     site.gate.open()
     site.finish(first["id"])
-    again = site.order(seed=3, headers=key)
+    again = site.order(PROMPT, seed=3, headers=key)
     assert again.status_code == 200 and again.json()["id"] == first["id"]
     assert "delete_token" not in again.json()
-    require_problem(site.order(seed=4, headers=key), 409, "Conflict")
-    require_problem(site.order(headers={"Idempotency-Key": "x" * 256}), 422, "BadRequest")
+    require_problem(site.order(PROMPT, seed=4, headers=key), 409, "Conflict")
+    require_problem(site.order(PROMPT, headers={"Idempotency-Key": "x" * 256}), 422, "BadRequest")
 
 
 def test_cancelling_frees_the_device_and_the_key(site: Site) -> None:
     key = {"Idempotency-Key": "one"}
-    first = site.order(headers=key).json()
+    first = site.order(PROMPT, headers=key).json()
     assert site.client.delete(first["location"]).status_code == 204
     site.gate.open(2)
     found = site.client.get(first["location"]).json()
     while found["state"] != "failed":
         found = site.client.get(first["location"]).json()
     assert found["error"]["type"] == "Cancelled"
-    assert site.order(headers=key).json()["id"] != first["id"]
+    assert site.order(PROMPT, headers=key).json()["id"] != first["id"]
 
 
 def test_what_fails_is_told(site: Site) -> None:
@@ -270,7 +241,7 @@ def test_what_fails_is_told(site: Site) -> None:
     site.service.engine.submit(site.service.read_order(GenerationRequest(prompt="a cat")), client="a")
     site.gate.open()
     site.model.on_chunk = trip
-    require_problem(site.order(params=WAIT), 400, "DataError", "the pixels are gone")
+    require_problem(site.order(PROMPT, params=WAIT), 400, "DataError", "the pixels are gone")
 
 
 # Events.
@@ -282,8 +253,8 @@ def read_events(text: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_events_tell_how_it_goes_to_the_end(site: Site) -> None:
-    order = site.order(images=2).json()
-    second = site.order(images=1).json()
+    order = site.order(PROMPT, images=2).json()
+    second = site.order(PROMPT, images=1).json()
     assert second["place"] == 1 and second["state"] == "waiting"
     site.gate.open()
     answer = site.client.get(order["events"])
@@ -299,7 +270,7 @@ def test_events_tell_how_it_goes_to_the_end(site: Site) -> None:
 
 
 def test_events_tell_of_a_failure(site: Site) -> None:
-    order = site.order().json()
+    order = site.order(PROMPT).json()
     site.client.delete(order["location"])
     site.gate.open()
     ((state, told),) = read_events(site.client.get(order["events"]).text)[-1:]
@@ -312,13 +283,13 @@ def test_events_tell_of_a_failure(site: Site) -> None:
 def test_keys_close_the_api(open_site: Callable[..., Site]) -> None:
     site = open_site(api_keys=("secret-a", "secret-b"))
     for headers in ({}, {"Authorization": "Bearer secret"}, {"Authorization": "Basic secret-a"}):
-        answer = site.order(headers=headers)
+        answer = site.order(PROMPT, headers=headers)
         require_problem(answer, 401, "Unauthorized")
         assert answer.headers["www-authenticate"] == "Bearer"
         require_problem(site.client.post("/generate", json={"prompt": "a cat"}, headers=headers), 401, "Unauthorized")
         require_problem(site.client.get("/api/v1/models", headers=headers), 401, "Unauthorized")
     for key in ("secret-a", "secret-b"):
-        assert site.order(headers={"Authorization": f"bearer {key}"}).status_code == 202
+        assert site.order(PROMPT, headers={"Authorization": f"bearer {key}"}).status_code == 202
     assert site.client.get("/readyz").status_code == 200
     assert "secret" not in repr(site.service.settings)
 
