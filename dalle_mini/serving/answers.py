@@ -1,5 +1,6 @@
 """Errors as JSON, all in one shape: `{"error": {"type", "message", "hint"}}`."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -7,6 +8,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope
 
 from dalle_mini.errors import DalleMiniError, Overloaded
 
@@ -53,8 +56,8 @@ def answer(error: DalleMiniError) -> JSONResponse:
     return respond(error.http_status, describe(error), headers)
 
 
-def answer_errors(app: FastAPI) -> None:
-    """Let every error of `app` be answered in this shape."""
+def answer_errors(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Let every error of `app`, whose own `routes` these are, be answered in this shape."""
 
     @app.exception_handler(DalleMiniError)
     def answer_ours(request: Request, error: DalleMiniError) -> JSONResponse:
@@ -70,12 +73,23 @@ def answer_errors(app: FastAPI) -> None:
     def answer_http(request: Request, error: HTTPException) -> JSONResponse:
         status = error.status_code
         problem = Problem(type=_TYPES.get(status, "Error"), message=error.detail, hint=_HINTS.get(status, ""))
-        return respond(status, problem, dict(error.headers or {}))
+        headers = (
+            {"Allow": _list_methods(routes, request.scope)}
+            if status == HTTPStatus.METHOD_NOT_ALLOWED
+            else error.headers
+        )
+        return respond(status, problem, dict(headers or {}))
 
     @app.exception_handler(Exception)
     def answer_mistake(request: Request, error: Exception) -> JSONResponse:
         problem = Problem(type="InternalError", message="something went wrong here", hint="it has been noted")
         return respond(500, problem)
+
+
+def _list_methods(routes: Sequence[BaseRoute], scope: Scope) -> str:
+    """What may be done at a path, by all routes that lead there."""
+    leading = [route for route in routes if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for route in leading for method in route.methods or ()}))
 
 
 def _describe_mistake(mistake: dict) -> str:

@@ -1,12 +1,14 @@
 """The ASGI applications: the API by itself, and the door where it and the page part."""
 
+from typing import Any
+
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import dalle_mini
 from dalle_mini.serving import bots, http, operations
 from dalle_mini.serving.answers import answer_errors
-from dalle_mini.serving.limits import BodyLimit, Count, SecurityHeaders, is_ours
+from dalle_mini.serving.limits import BodyLimit, Count, Heads, SecurityHeaders, is_ours
 from dalle_mini.serving.service import Service
 
 
@@ -22,10 +24,22 @@ def build_api(service: Service) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = service
-    for module in (operations, http, bots):
-        app.include_router(module.router)
-    answer_errors(app)
+    routers = operations.router, http.router, bots.router
+    for router in routers:
+        app.include_router(router)
+    answer_errors(app, [route for router in routers for route in router.routes])
+    _describe_limits(app.openapi(), service)
     return app
+
+
+def _describe_limits(description: dict[str, Any], service: Service) -> None:
+    """Write this server's own limits into its description."""
+    for name in ("GenerationRequest", "BotRequest"):
+        fields = description["components"]["schemas"][name]["properties"]
+        fields["prompt"]["maxLength"] = service.settings.max_prompt
+        for choice in fields.get("images", {}).get("anyOf", ()):
+            if "maximum" in choice:
+                choice["maximum"] = service.settings.max_images
 
 
 class Door:
@@ -41,6 +55,6 @@ class Door:
 
 def guard(app: ASGIApp, service: Service) -> ASGIApp:
     """`app` behind the limits that go for every request."""
-    app = BodyLimit(app, service.settings.max_body_kilobytes * 1024)
+    app = BodyLimit(Heads(app), service.settings.max_body_kilobytes * 1024)
     app = Count(app, service.metrics)
     return SecurityHeaders(app, service.settings.framed_by)

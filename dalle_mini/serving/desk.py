@@ -90,6 +90,7 @@ class Desk:
         found = self.find(id)
         if isinstance(found, Ticket):
             self._engine.cancel(found)
+            self._receipts.pop(id, None)
         elif not self._store.delete(id, delete_token):
             raise Forbidden("not the delete token of this drawing", hint="it came with the answer to the order")
 

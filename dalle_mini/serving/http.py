@@ -119,7 +119,13 @@ def remove_drawing(
 )
 def get_picture(
     id: Id,
-    name: Annotated[str, Path(description="`grid` or the index of a picture, then `.png` or `.webp`.")],
+    name: Annotated[
+        str,
+        Path(
+            description="`grid` or the index of a picture, then `.png` or `.webp`.",
+            json_schema_extra={"pattern": r"^(grid|\d{1,2})\.(png|webp)$"},
+        ),
+    ],
     service: ServiceHere,
 ) -> Response:
     """A picture, as a PNG that carries its recipe or as a smaller WebP."""

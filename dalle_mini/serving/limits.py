@@ -83,6 +83,18 @@ class SecurityHeaders:
         await self._app(scope, receive, add)
 
 
+class Heads:
+    """Answers HEAD to the API like GET; the server leaves the body out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD" and is_ours(scope["path"]):
+            scope = {**scope, "method": "GET"}
+        await self._app(scope, receive, send)
+
+
 class Count:
     """Counts and logs requests by their route: neither ids nor addresses nor what was asked for."""
 

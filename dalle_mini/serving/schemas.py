@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from dalle_mini.config import MAX_IMAGES, MAX_SEED, GenerationConfig
 from dalle_mini.serving.answers import Problem
@@ -25,9 +25,17 @@ def _require_words(prompt: str) -> str:
 
 Prompt = Annotated[
     str,
-    AfterValidator(_require_words),
     Field(description="What to draw, in words.", min_length=1, pattern=r"\S", examples=["a red car at the beach"]),
+    AfterValidator(_require_words),
 ]
+
+
+def _read_whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_WHOLE = BeforeValidator(_read_whole)
+"""A whole number of JSON may be spelled 9.0."""
 
 
 class GenerationRequest(BaseModel):
@@ -37,15 +45,19 @@ class GenerationRequest(BaseModel):
 
     prompt: Prompt
     model: str | None = Field(None, description="A name that `GET /api/v1/models` lists.")
-    seed: int | None = Field(None, ge=0, le=MAX_SEED, description="The same one draws the same pictures.")
-    images: int | None = Field(None, ge=1, le=MAX_IMAGES, description="Pictures in the grid.")
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED), _WHOLE] | None = Field(
+        None, description="The same one draws the same pictures."
+    )
+    images: Annotated[int, Field(ge=1, le=MAX_IMAGES), _WHOLE] | None = Field(None, description="Pictures in the grid.")
     guidance_scale: float | None = Field(None, ge=0, le=100, description="How strictly to follow the prompt.")
     temperature: float | None = Field(None, ge=0.01, le=100, description="Above 1 bolder, below 1 safer.")
-    top_k: int | None = Field(None, ge=0, le=2**31 - 1, description="Draw from the best so many tokens; 0: from all.")
+    top_k: Annotated[int, Field(ge=0, le=2**31 - 1), _WHOLE] | None = Field(
+        None, description="Draw from the best so many tokens; 0: from all."
+    )
     top_p: float | None = Field(None, gt=0, le=1, description="Draw from the best tokens of this probability.")
 
     def settings(self, defaults: GenerationConfig) -> GenerationConfig:
-        """The model's `defaults` with what was asked for."""
+        """The `defaults` with what was asked for."""
         names = {field.name for field in dataclasses.fields(GenerationConfig)}
         return dataclasses.replace(defaults, **self.model_dump(include=names, exclude_none=True))
 

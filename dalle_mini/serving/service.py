@@ -41,12 +41,14 @@ class Service:
         if len(request.prompt) > self.settings.max_prompt:
             hint = f"use at most {self.settings.max_prompt:,}"
             raise PromptError(f"the prompt has {len(request.prompt):,} characters", hint=hint)
+        most = self.settings.max_images
+        if request.images and request.images > most:
+            hint = f"this server draws at most {most} at a time"
+            raise ConfigError(f"images={request.images} is too many", hint=hint)
         model = self._find_model(request.model)
-        settings = request.settings(read_defaults(model))
-        if settings.images > self.settings.max_images:
-            hint = f"this server draws at most {self.settings.max_images} at a time"
-            raise ConfigError(f"images={settings.images} is too many", hint=hint)
-        return Order(model, request.prompt, settings, request.seed)
+        defaults = read_defaults(model)
+        defaults = dataclasses.replace(defaults, images=min(defaults.images, most))
+        return Order(model, request.prompt, request.settings(defaults), request.seed)
 
     def list_models(self) -> list[Model]:
         """The main model, then every release."""

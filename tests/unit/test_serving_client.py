@@ -171,5 +171,12 @@ def test_readers_who_leave_are_let_go(site: Site, address: str) -> None:
     assert threading.active_count() < 80
 
 
+def test_heads_are_answered(site: Site, address: str) -> None:
+    for path in ("/livez", "/readyz", "/api/v1/models"):
+        head, whole = httpx.head(address + path), httpx.get(address + path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-length"] == str(len(whole.content))
+
+
 def test_the_client_is_a_public_name() -> None:
     assert dalle_mini.Client is Client and "Client" in dalle_mini.__all__
