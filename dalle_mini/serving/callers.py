@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dalle_mini.errors import DalleMiniError, Overloaded
 
 _MOST_BUCKETS = 10_000
+_ONE = 1 - 1e-6
+"""An order's worth; a bucket that was told to be full enough in time must be, whatever rounding does."""
 
 
 class Unauthorized(DalleMiniError):
@@ -70,10 +72,10 @@ class Buckets:
             now = self._clock()
             level, filled = self._levels.pop(caller, (float(self._size), now))
             level = min(self._size, level + (now - filled) * self._per_second)
-            self._levels[caller] = (level - 1 if level >= 1 else level, now)
+            self._levels[caller] = (level - 1 if level >= _ONE else level, now)
             while len(self._levels) > _MOST_BUCKETS:
                 self._levels.popitem(last=False)
-        if level < 1:
+        if level < _ONE:
             wait = float(math.ceil((1 - level) / self._per_second))
             message = f"more than {self._per_second * 60:g} orders a minute"
             raise Overloaded(message, hint=f"try again in {wait:.0f} seconds", retry_after=wait)

@@ -221,6 +221,7 @@ class Engine:
             with contextlib.closing(self._painter.paint(ticket.order)) as steps:
                 for step in steps:
                     if ticket.cancelled:
+                        _logger.info("a drawing was stopped")
                         raise _cancelled()
                     if isinstance(step, Finished):
                         self._rest()

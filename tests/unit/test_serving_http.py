@@ -260,7 +260,7 @@ def read_events(text: str) -> list[tuple[str, dict[str, Any]]]:
 def test_events_tell_how_it_goes_to_the_end(site: Site) -> None:
     order = site.order(PROMPT, images=2).json()
     second = site.order(PROMPT, images=1).json()
-    assert second["place"] == 1 and second["state"] == "waiting"
+    assert second["place"] in (1, 2) and second["state"] == "waiting"
     site.gate.open()
     answer = site.client.get(order["events"])
     assert answer.headers["content-type"].startswith("text/event-stream")

@@ -5,7 +5,7 @@ import math
 import threading
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dalle_mini.config import GenerationConfig
@@ -32,6 +32,7 @@ def alike(ticket: Ticket) -> str:
 clients = st.lists(st.sampled_from("abcd"), max_size=30)
 
 
+@settings(deadline=None)
 @given(clients)
 def test_tickets_are_taken_as_the_line_says(names: str) -> None:
     queue = FairQueue()
@@ -43,6 +44,7 @@ def test_tickets_are_taken_as_the_line_says(names: str) -> None:
     assert taken == planned and len(planned) == len(names)
 
 
+@settings(deadline=None)
 @given(clients, st.integers(1, 5))
 def test_nobody_is_drawn_twice_while_another_waits_for_the_first(names: str, most: int) -> None:
     queue = FairQueue()
@@ -57,6 +59,7 @@ def test_nobody_is_drawn_twice_while_another_waits_for_the_first(names: str, mos
             assert queue.in_order()[0].client in waiting, client
 
 
+@settings(deadline=None)
 @given(clients)
 def test_a_clients_own_tickets_keep_their_order(names: str) -> None:
     queue, pushed = FairQueue(), [make_ticket(name) for name in names]
@@ -101,6 +104,7 @@ def test_a_ticket_leaves_from_the_middle() -> None:
 # Tickets.
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 50), st.floats(0, 1e4) | st.just(math.inf)), min_size=1))
 def test_what_is_told_only_shrinks(waits: list[tuple[int, float]]) -> None:
     ticket, told = make_ticket(), []

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dalle_mini.cli import main
@@ -22,17 +22,17 @@ ROOT = Path(__file__).parents[2]
 
 def test_settings_are_read_from_the_environment() -> None:
     assert read_settings({}) == read_settings({"DALLE_MINI_QUEUE_SIZE": " "}) == Settings()
-    given = {
+    variables = {
         "DALLE_MINI_QUEUE_SIZE": "5",
         "DALLE_MINI_KEEP_DAYS": "0.5",
         "DALLE_MINI_API_KEYS": "one, two,",
         "DALLE_MINI_LOG_FORMAT": "json",
         "DALLE_MINI_STORE": "~/drawings",
     }
-    settings = read_settings(given)
-    assert (settings.queue_size, settings.keep_days, settings.api_keys) == (5, 0.5, ("one", "two"))
-    assert settings.folder == Path.home() / "drawings" and settings.log_format == "json"
-    assert "two" not in repr(settings) and "queue_size=5" in repr(settings)
+    read = read_settings(variables)
+    assert (read.queue_size, read.keep_days, read.api_keys) == (5, 0.5, ("one", "two"))
+    assert read.folder == Path.home() / "drawings" and read.log_format == "json"
+    assert "two" not in repr(read) and "queue_size=5" in repr(read)
     assert "huggingface.co" in read_settings({"SPACE_ID": "some/body"}).framed_by
 
 
@@ -100,11 +100,13 @@ def test_addresses_are_believed_as_far_as_proxies_are_trusted(
     assert find_address(peer, forwarded, proxies) == address
 
 
+@settings(deadline=None)
 @given(st.text(), st.lists(st.text()), st.integers(0, 5))
 def test_any_header_gives_an_address_or_none(peer: str, forwarded: list[str], proxies: int) -> None:
     assert re.fullmatch(r"unknown|[0-9a-f.:/]+", find_address(peer, forwarded, proxies))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 3), st.lists(st.text(st.sampled_from("0123456789abcdef.:, "))))
 def test_a_caller_cannot_choose_an_address(proxies: int, forged: list[str]) -> None:
     seen = ["1.2.3.4", *["10.0.0.1"] * (proxies - 1)][:proxies]
@@ -118,6 +120,7 @@ class Clock:
         return self.now
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 100), max_size=60), st.integers(1, 5), st.floats(1, 60))
 def test_no_caller_gets_more_than_its_ration(pauses: list[float], size: int, per_minute: float) -> None:
     clock = Clock()
