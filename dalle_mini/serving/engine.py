@@ -216,6 +216,7 @@ class Engine:
 
     def _paint(self, ticket: Ticket) -> None:
         self._seconds_left = self._rates.expect(ticket.order)
+        self._watchdog.expect(self._limits.step_seconds)
         began = None
         try:
             with contextlib.closing(self._painter.paint(ticket.order)) as steps:
@@ -254,6 +255,8 @@ class Engine:
     # The keeper's thread.
 
     def _keep(self, ticket: Ticket, finished: Finished) -> None:
+        if ticket.cancelled:
+            raise _cancelled()
         if ticket.keep:
             ticket.keep(ticket, finished.generation)
         self._metrics.drawing_seconds.observe(finished.seconds)

@@ -174,7 +174,7 @@ def release() -> Iterator[threading.Event]:
     event.set()
 
 
-@pytest.mark.parametrize("hanging_chunk", [2, 4])
+@pytest.mark.parametrize("hanging_chunk", [1, 2, 4])
 def test_a_step_that_hangs_ends_the_process(hanging_chunk: int, release: threading.Event) -> None:
     clock, hanging, statuses = Clock(), threading.Event(), []
     model = QuickModel()
