@@ -73,12 +73,10 @@ def answer_errors(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
     def answer_http(request: Request, error: HTTPException) -> JSONResponse:
         status = error.status_code
         problem = Problem(type=_TYPES.get(status, "Error"), message=error.detail, hint=_HINTS.get(status, ""))
-        headers = (
-            {"Allow": _list_methods(routes, request.scope)}
-            if status == HTTPStatus.METHOD_NOT_ALLOWED
-            else error.headers
-        )
-        return respond(status, problem, dict(headers or {}))
+        headers = dict(error.headers or {})
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = _list_methods(routes, request.scope)
+        return respond(status, problem, headers)
 
     @app.exception_handler(Exception)
     def answer_mistake(request: Request, error: Exception) -> JSONResponse:

@@ -55,6 +55,6 @@ class Door:
 
 def guard(app: ASGIApp, service: Service) -> ASGIApp:
     """`app` behind the limits that go for every request."""
-    app = BodyLimit(Heads(app), service.settings.max_body_kilobytes * 1024)
-    app = Count(app, service.metrics)
+    app = BodyLimit(app, service.settings.max_body_kilobytes * 1024)
+    app = Heads(Count(app, service.metrics))
     return SecurityHeaders(app, service.settings.framed_by)

@@ -5,10 +5,12 @@ import dataclasses
 import hashlib
 import io
 import json
+import logging
 import secrets
 import threading
 from typing import TYPE_CHECKING, Any
 
+from dalle_mini.errors import OutputError
 from dalle_mini.serving.answers import Conflict, Forbidden, NotFound
 from dalle_mini.serving.engine import Engine
 from dalle_mini.serving.order import Order
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _FAILURES_REMEMBERED = 500
 _WEBP_QUALITY = 90
+_logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,8 +63,7 @@ class Desk:
             delete_token = secrets.token_urlsafe(16)
 
             def keep(ticket: Ticket, generation: "Generation") -> None:
-                label = Label(ticket.id, delete_token, key, request)
-                self._store.put(label, encode_files(generation), describe(generation))
+                self._keep(Label(ticket.id, delete_token, key, request), generation)
 
             ticket = self._engine.submit(order, client=client, keep=keep)
             receipt = self._receipts[ticket.id] = Receipt(ticket, delete_token, request)
@@ -93,6 +95,15 @@ class Desk:
             self._receipts.pop(id, None)
         elif not self._store.delete(id, delete_token):
             raise Forbidden("not the delete token of this drawing", hint="it came with the answer to the order")
+
+    def _keep(self, label: Label, generation: "Generation") -> None:
+        try:
+            self._store.put(label, encode_files(generation), describe(generation))
+        except OutputError as error:
+            _logger.error("a drawing can't be kept: %s", error)
+            # Without the folder's name, which is no business of callers.
+            hint = "whoever runs this server has to look after its disk"
+            raise OutputError("the pictures can't be kept", hint=hint) from error
 
     def _find_order(self, key: bytes) -> Receipt | Record | None:
         """What became of an order; a failed one may be ordered again."""

@@ -80,6 +80,7 @@ class Store:
             self._rows.executescript("PRAGMA busy_timeout=10000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
             self._rows.executescript(_SCHEMA)
         self._sweep_rubbish()
+        self.sweep()
 
     def put(self, label: Label, files: Mapping[str, bytes], description: Mapping[str, Any]) -> Record:
         """Keep a drawing; when this returns, it is on disk. OutputError where it can't be."""

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from dalle_mini.checkpoints.releases import resolve
-from dalle_mini.serving.settings import Settings
+from dalle_mini.serving.settings import Settings, read_settings
 from dalle_mini.web.address import default_host, default_port, listen, web_address
 from dalle_mini.web.examples import FOLDER, read_examples
 
@@ -37,15 +37,15 @@ def serve(
     """Serve the page and the API until Ctrl-C or SIGTERM; `model` is downloaded first where that is needed.
 
     SIGTERM lets drawings be finished, as far as there is time. A host or port of None is what `GRADIO_SERVER_NAME` and
-    `GRADIO_SERVER_PORT` say, else 127.0.0.1 and 7860. OutputError where the address can't be had; ConfigError and
-    CheckpointError where the model can't.
+    `GRADIO_SERVER_PORT` say, else 127.0.0.1 and 7860; settings of None are those of the environment. OutputError where
+    the address can't be had or drawings can't be kept; ConfigError and CheckpointError where the model can't be had.
     """
     host = default_host() if host is None else host
     port = default_port() if port is None else port
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), listen(host, port) as listener:
         resolve(model)
-        _run(listener, model, settings or Settings(), open_browser=open_browser)
+        _run(listener, model, settings or read_settings(), open_browser=open_browser)
 
 
 def _run(listener: socket.socket, model: str, settings: Settings, *, open_browser: bool) -> None:

@@ -176,6 +176,7 @@ def test_heads_are_answered(site: Site, address: str) -> None:
         head, whole = httpx.head(address + path), httpx.get(address + path)
         assert (head.status_code, head.content) == (200, b"")
         assert head.headers["content-length"] == str(len(whole.content))
+    assert 'route="/livez",status="200"} 2.0' in httpx.get(f"{address}/metrics").text
 
 
 def test_the_client_is_a_public_name() -> None:

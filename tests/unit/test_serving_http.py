@@ -1,6 +1,7 @@
 """The API over ASGI with cheap models: what it answers, and that every mistake is answered in one shape."""
 
 import base64
+import errno
 import io
 import json
 import logging
@@ -247,6 +248,21 @@ def test_what_fails_is_told(site: Site) -> None:
     site.gate.open()
     site.model.on_chunk = trip
     require_problem(site.order(PROMPT, params=WAIT), 400, "DataError", "the pixels are gone")
+
+
+def test_a_disk_that_fails_is_told_without_its_folder(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    site.gate.open()
+    monkeypatch.setattr("dalle_mini.serving.store.os.fsync", fail)
+    problem = require_problem(site.order(PROMPT, params=WAIT), 507, "OutputError", "^the pictures can't be kept$")
+    assert "disk" in problem["hint"] and "No space left" in caplog.text
+    assert not list(tmp_path.glob("*/pictures/*"))
+    monkeypatch.undo()
+    assert site.order(PROMPT, params=WAIT).status_code == 200
 
 
 # Events.
