@@ -24,13 +24,13 @@ from dalle_mini.errors import (
     PromptError,
     PromptRejected,
 )
+from dalle_mini.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from dalle_mini.checkpoints.releases import available_releases as available_models
-    from dalle_mini.pipeline import DalleMini, Generation, load
+    from dalle_mini.generation import Generation
+    from dalle_mini.pipeline import DalleMini, load
     from dalle_mini.serving.client import Client
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Cancelled",
@@ -55,7 +55,7 @@ __all__ = [
 _LAZY = {
     "Client": ("dalle_mini.serving.client", "Client"),
     "DalleMini": ("dalle_mini.pipeline", "DalleMini"),
-    "Generation": ("dalle_mini.pipeline", "Generation"),
+    "Generation": ("dalle_mini.generation", "Generation"),
     "load": ("dalle_mini.pipeline", "load"),
     "available_models": ("dalle_mini.checkpoints.releases", "available_releases"),
 }

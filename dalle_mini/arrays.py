@@ -12,9 +12,9 @@ Axis legend, used in every annotation:
 
 from typing import Any
 
-from jaxtyping import Array, Bool, Float, Int32, Key, UInt8
+from jaxtyping import Array, Bool, Complex, Float, Int32, Key, UInt8
 
 Params = dict[str, Any]
 """A nested dict whose leaves are arrays."""
 
-__all__ = ["Array", "Bool", "Float", "Int32", "Key", "Params", "UInt8"]
+__all__ = ["Array", "Bool", "Complex", "Float", "Int32", "Key", "Params", "UInt8"]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageDraw, PngImagePlugin
 
 from dalle_mini.checkpoints.staging import write_whole
 from dalle_mini.errors import DataError
@@ -18,6 +18,9 @@ from dalle_mini.errors import DataError
 RECIPE_KEY = "dalle-mini"
 SMALLEST_TILE = 256
 GAP = 8
+_LABEL = 28
+
+_HINT = "use a PNG as it was downloaded"
 
 
 def compose_grid(images: Sequence[Image.Image], *, columns: int | None = None) -> Image.Image:
@@ -36,6 +39,22 @@ def compose_grid(images: Sequence[Image.Image], *, columns: int | None = None) -
         row, column = divmod(index, columns)
         sheet.paste(tile, (column * (width + GAP), row * (height + GAP)))
     return sheet
+
+
+def compose_ranked(ranked: Sequence[tuple[Image.Image, float | None]], shown: Sequence[bool]) -> Image.Image:
+    """Pictures with their marks below; those that are not `shown` are faded and gray."""
+    tiles = []
+    for (image, mark), is_shown in zip(ranked, shown, strict=True):
+        picture = enlarge(image.convert("RGB"))
+        if not is_shown:
+            picture = Image.blend(picture.convert("L").convert("RGB"), Image.new("RGB", picture.size, "white"), 0.5)
+        tile = Image.new("RGB", (picture.width, picture.height + _LABEL), "white")
+        tile.paste(picture)
+        text = "no mark" if mark is None else f"{mark:.3f}"
+        color = "black" if is_shown else "#6b6b6b"
+        ImageDraw.Draw(tile).text((4, picture.height + 2), text, fill=color, font_size=_LABEL - 8)
+        tiles.append(tile)
+    return compose_grid(tiles)
 
 
 def enlarge(image: Image.Image) -> Image.Image:
@@ -68,11 +87,21 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
     try:
         with Image.open(path) as image:
             image.load()
-            recipe = json.loads(image.info[RECIPE_KEY])
-    except KeyError:
-        raise DataError(f"{path}: this picture holds no recipe", hint="use a PNG as it was downloaded") from None
+            return extract_recipe(image)
+    except DataError as error:
+        raise DataError(f"{path}: {error}", hint=error.hint) from error
     except (OSError, ValueError, SyntaxError) as error:
-        raise DataError(f"{path}: can't read a recipe: {error}", hint="use a PNG as it was downloaded") from error
+        raise DataError(f"{path}: can't read a recipe: {error}", hint=_HINT) from error
+
+
+def extract_recipe(image: Image.Image) -> dict[str, Any]:
+    """The recipe of a PNG that was loaded; DataError if it holds none."""
+    if RECIPE_KEY not in image.info:
+        raise DataError("this picture holds no recipe", hint=_HINT)
+    try:
+        recipe = json.loads(image.info[RECIPE_KEY])
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DataError(f"can't read a recipe: {error}", hint=_HINT) from error
     if not isinstance(recipe, dict):
-        raise DataError(f"{path}: the recipe is not an object", hint="use a PNG as it was downloaded")
+        raise DataError("the recipe is not an object", hint=_HINT)
     return recipe

@@ -12,93 +12,56 @@ import os
 import secrets
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-import dalle_mini
-from dalle_mini import sampling
+from dalle_mini import memory, sampling
 from dalle_mini.arrays import Array, Int32, Params, UInt8
 from dalle_mini.checkpoints.generation import read_generation
-from dalle_mini.checkpoints.releases import resolve
+from dalle_mini.checkpoints.releases import RANKER, ResolvedRelease, resolve
 from dalle_mini.checkpoints.store import load_transformer, load_vqgan
-from dalle_mini.config import GenerationConfig, TransformerConfig, VQGANConfig, check_seed
-from dalle_mini.errors import CheckpointError
-from dalle_mini.grid import compose_grid, save_png
+from dalle_mini.config import MAX_CANDIDATES, GenerationConfig, TransformerConfig, VQGANConfig, check_seed
+from dalle_mini.errors import CheckpointError, ConfigError
+from dalle_mini.generation import Candidates, Generation, rank_candidates
 from dalle_mini.models import vqgan
+from dalle_mini.ranking import Clip
 from dalle_mini.text.lexicon import Lexicon
-from dalle_mini.text.tokenizer import EncodedPrompts, PromptReading, Tokenizer
+from dalle_mini.text.tokenizer import EncodedPrompts, Tokenizer
 
 LANES = 9
 """Images are always drawn this many at a time, the last ones unused where fewer are wanted: products of another number
 of rows round differently, and a picture must not depend on how many are drawn beside it."""
 
+CANDIDATES_A_PICTURE = 4
+"""What an accelerator draws for each picture that is shown, where there is a ranker and nobody says otherwise."""
+
 _PREVIEWS = 8
-
-
-@dataclasses.dataclass(frozen=True)
-class Generation:
-    """Finished pictures, the first of them from `seed` itself; `tokens` is int32[images, image].
-
-    `went_by` says which words of the prompt the model knows, where its release can tell.
-    """
-
-    release: str
-    reading: PromptReading
-    seed: int
-    settings: GenerationConfig
-    seeds: tuple[int, ...]
-    tokens: np.ndarray
-    images: tuple[Image.Image, ...]
-    went_by: str = ""
-
-    @property
-    def recipe(self) -> dict[str, Any]:
-        """What draws this grid again."""
-        return {
-            "version": dalle_mini.__version__,
-            "release": self.release,
-            "prompt": self.reading.prompt,
-            "seed": self.seed,
-            **self.settings.to_dict(),
-        }
-
-    def tile_recipe(self, index: int) -> dict[str, Any]:
-        """What draws picture `index` again, alone."""
-        return {**self.recipe, "seed": self.seeds[index], "images": 1}
-
-    def grid(self) -> Image.Image:
-        """All pictures on one sheet: 3×3 for nine."""
-        return compose_grid(self.images)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the grid as a PNG that carries its recipe."""
-        return save_png(self.grid(), path, self.recipe)
-
-    def save_tile(self, index: int, path: str | Path) -> Path:
-        """Write one picture, at its own size, as a PNG that carries its recipe."""
-        return save_png(self.images[index], path, self.tile_recipe(index))
 
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
     """How far a drawing is, in tokens of one image; `result` is set when it is done.
 
-    `preview` decodes the pictures as far as they are drawn, which costs as much as decoding finished ones.
+    `preview` decodes as many pictures as will be shown, as far as they are drawn, which costs as much as decoding
+    finished ones. Of more candidates, it shows those that are being drawn.
     """
 
     done: int
     total: int
+    settings: GenerationConfig
     preview: Callable[[], list[Image.Image]]
     result: Generation | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class DalleMini:
-    """A transformer and a VQGAN with their tokenizer, ready to draw; `name` is what recipes call it."""
+    """A transformer and a VQGAN with their tokenizer, ready to draw; `name` is what recipes call it.
+
+    With a `ranker`, pictures have marks, and more can be drawn than are shown; without, they come as they were drawn.
+    """
 
     name: str
     config: TransformerConfig
@@ -108,6 +71,7 @@ class DalleMini:
     tokenizer: Tokenizer
     defaults: GenerationConfig = GenerationConfig()
     lexicon: Lexicon | None = None
+    ranker: Clip | None = None
 
     def __post_init__(self) -> None:
         length = self.config.image_length
@@ -126,13 +90,22 @@ class DalleMini:
         temperature: float | None = None,
         top_k: int | None = None,
         top_p: float | None = None,
+        candidates: int | None = None,
+        variety: float | None = None,
     ) -> Generation:
         """Draw `prompt`; what is None is the release's default, and a random seed.
 
-        Picture i depends on the prompt, the settings and `seeds[i]` alone, never on how many are drawn.
+        Of the `candidates` that are drawn, the ranker chooses the `images` that are shown. A picture depends on the
+        prompt, the settings and its own seed alone, never on how many are drawn.
         """
         settings = self.settings(
-            images=images, guidance_scale=guidance_scale, temperature=temperature, top_k=top_k, top_p=top_p
+            images=images,
+            guidance_scale=guidance_scale,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            candidates=candidates,
+            variety=variety,
         )
         *_, last = self.draw(prompt, settings, seed=seed)
         assert last.result is not None
@@ -143,38 +116,88 @@ class DalleMini:
         return self.lexicon.read(prompt).sentence(self.name) if self.lexicon else ""
 
     def settings(self, **changes: float | None) -> GenerationConfig:
-        """The release's defaults with `changes`; None changes nothing."""
-        return dataclasses.replace(
-            self.defaults, **{name: value for name, value in changes.items() if value is not None}
-        )
+        """The release's defaults with `changes`; None changes nothing. Candidates are left to `complete`."""
+        given = {name: value for name, value in changes.items() if value is not None}
+        return dataclasses.replace(self.defaults, **{"candidates": None, **given})
+
+    def complete(self, settings: GenerationConfig) -> GenerationConfig:
+        """`settings` with the number of candidates; ConfigError where they can't be ranked.
+
+        Unless said, the release's `generation.json` decides; else as many as are shown on a CPU, and four times as many
+        on an accelerator.
+        """
+        count = settings.candidates
+        if count is None:
+            count = min(self._usual_candidates(settings.images), MAX_CANDIDATES)
+        needs = [f"candidates={count} of which {settings.images} are shown"] if count > settings.images else []
+        needs += [f"variety={settings.variety}"] if settings.variety else []
+        if needs and self.ranker is None:
+            raise ConfigError(
+                f"{needs[0]}: {self.name} has no ranker to choose by",
+                hint="name a CLIP as its ranker, such as openai/clip-vit-base-patch32, or leave the setting out",
+            )
+        return dataclasses.replace(settings, candidates=count)
+
+    def _usual_candidates(self, images: int) -> int:
+        if self.ranker is None:
+            return images
+        if self.defaults.candidates is not None:
+            return max(images, self.defaults.candidates)
+        return images * (1 if jax.default_backend() == "cpu" else CANDIDATES_A_PICTURE)
+
+    def without_ranker(self) -> "DalleMini":
+        """The same model, whose pictures come as they were drawn."""
+        defaults = dataclasses.replace(self.defaults, candidates=None, variety=0.0)
+        return dataclasses.replace(self, ranker=None, defaults=defaults)
 
     def draw(
         self, prompt: str, settings: GenerationConfig | None = None, *, seed: int | None = None
     ) -> Generator[Progress]:
-        """Draw chunk by chunk; the last `Progress` holds the result. Closing the generator stops the drawing."""
-        settings = settings or self.defaults
+        """Draw chunk by chunk; the last `Progress` holds the result. Closing the generator stops the drawing.
+
+        ConfigError where the candidates can't be ranked or find no room, PromptError for what can't be read.
+        """
+        settings = self.complete(settings or self.settings())
         seed = check_seed(secrets.randbelow(2**32) if seed is None else seed)
         encoded = self.tokenizer.encode([prompt])
+        if self.ranker:
+            self.ranker.tokenizer.encode([prompt])  # what it can't read is to be known before there is work to lose
+        self._require_room(settings)
         return self._draw(encoded, settings, seed)
 
+    def _require_room(self, settings: GenerationConfig) -> None:
+        itemsize = jax.tree.leaves(self.params)[0].dtype.itemsize
+        need = memory.estimate(self.config, self.vqgan_config, settings, lanes=LANES, itemsize=itemsize)
+        memory.require_room(need, memory.find_free(), settings)
+
     def _draw(self, encoded: EncodedPrompts, settings: GenerationConfig, seed: int) -> Generator[Progress]:
-        length, count = self.config.image_length, settings.images
+        length, count = self.config.image_length, settings.candidates
+        assert count is not None
         seeds = image_seeds(seed, count)
         text = sampling.Text(jnp.asarray(encoded.tokens), jnp.asarray(encoded.mask))
-        tokens = np.zeros((count, length), np.int32)
-        batches = math.ceil(count / LANES)
-        for batch in range(batches):
-            lanes = slice(batch * LANES, min((batch + 1) * LANES, count))
+        side = math.isqrt(length) * self.vqgan_config.downsampling
+        tokens, pixels = np.zeros((count, length), np.int32), np.zeros((count, side, side, 3), np.uint8)
+        embedded = []
+        for start in range(0, count, LANES):
+            lanes = slice(start, min(start + LANES, count))
             for position, drawn in self._draw_batch(text, settings, seeds[lanes]):
                 tokens[lanes] = drawn
-                done = (batch * length + position) // batches
-                if position < length or batch + 1 < batches:
-                    yield Progress(done, length, functools.partial(self._preview, tokens.copy(), lanes, position))
-        images = tuple(self._decode(row) for row in tokens)
+                if position == length:
+                    pixels[lanes] = [self._decode(row) for row in drawn]
+                    if self.ranker:
+                        embedded.append(self.ranker.embed_images(pixels[lanes]))
+                if position < length or lanes.stop < count:
+                    done = (start // LANES * length + position) // math.ceil(count / LANES)
+                    preview = functools.partial(self._preview, pixels, drawn, lanes, position, settings.images)
+                    yield Progress(done, length, settings, preview)
         reading = encoded.readings[0]
-        went_by = self.went_by(reading.prompt)
-        result = Generation(self.name, reading, seed, settings, seeds, tokens, images, went_by)
-        yield Progress(length, length, lambda: list(images), result)
+        candidates = Candidates(seeds, tokens, pixels, shown=tuple(range(settings.images)))
+        ranker = None
+        if self.ranker:
+            rows, ranker = np.concatenate(embedded), self.ranker.id
+            candidates = rank_candidates(candidates, self.ranker, rows, reading.prompt, variety=settings.variety)
+        result = Generation(self.name, reading, seed, settings, candidates, ranker, self.went_by(reading.prompt))
+        yield Progress(length, length, settings, lambda: list(result.images), result)
 
     def _draw_batch(self, text: sampling.Text, settings: GenerationConfig, seeds: tuple[int, ...]):
         """Yields (position, tokens so far) of up to `LANES` images, chunk after chunk."""
@@ -191,19 +214,26 @@ class DalleMini:
             )
             yield position, np.asarray(state.tokens)[: len(seeds)]
 
-    def _decode(self, tokens: np.ndarray) -> Image.Image:
-        return Image.fromarray(np.asarray(decode_pixels(self.vqgan_params, self.vqgan_config, tokens)))
+    def _decode(self, tokens: np.ndarray) -> np.ndarray:
+        return np.asarray(decode_pixels(self.vqgan_params, self.vqgan_config, tokens))
 
-    def _preview(self, tokens: np.ndarray, lanes: slice, position: int) -> list[Image.Image]:
-        """Pictures as far as they are drawn; the rest is transparent."""
+    def _preview(
+        self, pixels: np.ndarray, drawn: np.ndarray, lanes: slice, position: int, shown: int
+    ) -> list[Image.Image]:
+        """Pictures as far as they are drawn, `drawn` those of `lanes` up to `position`; the rest is transparent."""
         length = self.config.image_length
-        drawn = np.zeros(len(tokens), np.int32)
-        drawn[: lanes.start] = length
-        drawn[lanes] = position
-        return [
-            _clear_below(self._decode(_continue_rows(row, end)), end, length)
-            for row, end in zip(tokens, drawn, strict=True)
-        ]
+        finished = lanes.stop if position == length else lanes.start
+        pictures = []
+        for place in preview_places(lanes.start, shown, len(pixels)):
+            if place < finished:
+                picture = Image.fromarray(pixels[place])
+            elif place < lanes.stop:
+                unfinished = self._decode(_continue_rows(drawn[place - lanes.start], position))
+                picture = _clear_below(unfinished, position, length)
+            else:
+                picture = Image.new("RGBA", pixels.shape[1:3])
+            pictures.append(picture)
+        return pictures
 
 
 def load(
@@ -211,20 +241,21 @@ def load(
     *,
     vqgan: str | None = None,
     tokenizer: str | None = None,
+    ranker: str | None = None,
     dtype: str | None = None,
     offline: bool | None = None,
 ) -> DalleMini:
     """Load a release by name, a Hub id, or a directory; CheckpointError says what is wrong with it.
 
-    `vqgan` and `tokenizer` are directories (or Hub ids) for checkpoints that come without their own. `dtype` is what
-    numbers are computed in: float32 on a CPU and bfloat16 on an accelerator unless said otherwise.
+    `vqgan`, `tokenizer` and `ranker` are directories (or Hub ids) for checkpoints that come without their own. `dtype`
+    is what numbers are computed in: float32 on a CPU and bfloat16 on an accelerator unless said otherwise.
     """
     enable_compilation_cache()
     found = resolve(model, vqgan=vqgan, tokenizer=tokenizer, offline=offline)
     dtype = dtype or ("float32" if jax.default_backend() == "cpu" else "bfloat16")
     config, params = load_transformer(found.transformer, dtype=dtype)
     vqgan_config, vqgan_params = load_vqgan(found.vqgan, dtype=dtype)
-    return DalleMini(
+    loaded = DalleMini(
         name=found.name,
         config=config,
         params=params,
@@ -235,7 +266,18 @@ def load(
         ),
         defaults=read_generation(found.transformer),
         lexicon=Lexicon.from_directory(found.transformer),
+        ranker=_load_ranker(found, ranker, dtype, offline),
     )
+    return loaded if loaded.ranker else loaded.without_ranker()
+
+
+def _load_ranker(found: ResolvedRelease, source: str | None, dtype: str, offline: bool | None) -> Clip | None:
+    """The CLIP that was asked for, else the release's own, if it has one."""
+    own = found.transformer / RANKER
+    if source is None:
+        return Clip.load(own, dtype=dtype, made_for=found.name) if own.is_dir() else None
+    is_own = own.is_dir() and Path(source).expanduser().resolve() == own.resolve()
+    return Clip.load(source, dtype=dtype, offline=offline, made_for=found.name if is_own else "")
 
 
 def image_seeds(seed: int, count: int) -> tuple[int, ...]:
@@ -246,6 +288,13 @@ def image_seeds(seed: int, count: int) -> tuple[int, ...]:
 def _hashed_seed(seed: int, index: int) -> int:
     digest = hashlib.blake2b(f"{seed}/{index}".encode(), digest_size=4).digest()
     return int.from_bytes(digest, "big")
+
+
+def preview_places(start: int, shown: int, count: int) -> range:
+    """Which of `count` candidates stand for the `shown` ones while the batch that begins at `start` is drawn."""
+    page = max(shown, LANES)
+    first = min(start // page * page, count - shown)
+    return range(first, first + shown)
 
 
 def chunk_length(image_length: int) -> int:
@@ -273,11 +322,11 @@ def _continue_rows(tokens: np.ndarray, end: int) -> np.ndarray:
     return tokens
 
 
-def _clear_below(image: Image.Image, end: int, length: int) -> Image.Image:
+def _clear_below(pixels: np.ndarray, end: int, length: int) -> Image.Image:
     """The picture, transparent where its tokens are still to come."""
     side = math.isqrt(length)
     rows, columns = divmod(end, side)
-    pixels = np.array(image.convert("RGBA"))
+    pixels = np.array(Image.fromarray(pixels).convert("RGBA"))
     cell = pixels.shape[0] // side
     pixels[(rows + 1) * cell :] = 0
     pixels[rows * cell : (rows + 1) * cell, columns * cell :] = 0

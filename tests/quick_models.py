@@ -1,14 +1,17 @@
 """Cheap models for tests of the service: they draw nothing worth seeing, chunk by chunk, as slowly as told."""
 
+import dataclasses
 import threading
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from dalle_mini.config import GenerationConfig
-from dalle_mini.pipeline import Generation, Progress, image_seeds
+from dalle_mini.generation import Candidates, Generation
+from dalle_mini.pipeline import Progress, image_seeds
 from dalle_mini.serving.painter import Painter
 from dalle_mini.text.tokenizer import PromptReading
 
@@ -37,6 +40,7 @@ class QuickModel:
         self.drawn: list[str] = []
         """Prompts, in the order in which they were begun."""
         self.closed = 0
+        self.ranker = None
 
     def draw(
         self, prompt: str, settings: GenerationConfig | None = None, *, seed: int | None = None
@@ -46,20 +50,28 @@ class QuickModel:
         return self._draw(prompt, settings, seed)
 
     def _draw(self, prompt: str, settings: GenerationConfig, seed: int) -> Generator[Progress]:
-        seeds = image_seeds(seed, settings.images)
-        images = tuple(Image.new("RGB", (8, 8), (1 + seed % 255, seed // 255 % 256, 0)) for seed in seeds)
+        settings = dataclasses.replace(settings, candidates=settings.candidates or settings.images)
+        seeds = image_seeds(seed, settings.candidates or 0)
+        colors = np.array([[1 + seed % 255, seed // 255 % 256, 0] for seed in seeds], np.uint8)
+        pixels = np.broadcast_to(colors[:, None, None], (len(seeds), 8, 8, 3))
+        shown = tuple(range(settings.images))
         self.drawn.append(prompt)
         try:
             for chunk in range(1, CHUNKS):
                 self.on_chunk(chunk)
-                yield Progress(chunk * TOKENS // CHUNKS, TOKENS, lambda: list(images))
+                preview = partial(_show, pixels[: len(shown)])
+                yield Progress(chunk * TOKENS // CHUNKS, TOKENS, settings, preview)
             self.on_chunk(CHUNKS)
-            tokens = np.zeros((settings.images, TOKENS), np.int32)
+            tokens = np.zeros((len(seeds), TOKENS), np.int32)
             reading = PromptReading(prompt, prompt, (), prompt, "")
-            result = Generation(self.name, reading, seed, settings, seeds, tokens, images)
-            yield Progress(TOKENS, TOKENS, lambda: list(images), result)
+            result = Generation(self.name, reading, seed, settings, Candidates(seeds, tokens, pixels, shown))
+            yield Progress(TOKENS, TOKENS, settings, lambda: list(result.images), result)
         finally:
             self.closed += 1
+
+
+def _show(pixels: np.ndarray) -> list[Image.Image]:
+    return [Image.fromarray(picture) for picture in pixels]
 
 
 def make_painter(model: QuickModel | None = None, *, main: str = "quick", **options: Any) -> Painter:

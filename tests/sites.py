@@ -25,7 +25,9 @@ class Site:
         self.gate, self.model = Gate(), QuickModel("nano")
         self.model.on_chunk = lambda chunk: self.model.drawn == ["a picture"] or self.gate.pass_through()
         settings = {"orders_at_once": 1000, "store": str(folder), **settings}
-        self.service: Service = build_service("nano", Settings(**settings), make_painter(self.model, main="nano"))
+        self.service: Service = build_service(
+            "nano", Settings(**settings), painter=make_painter(self.model, main="nano")
+        )
         self.service.engine.start()
         self.app = guard(build_api(self.service), self.service)
         self.client = TestClient(self.app, raise_server_exceptions=False)

@@ -11,6 +11,7 @@ from dalle_mini.checkpoints.config_file import CONFIG, read_config
 from dalle_mini.checkpoints.folder import read_tree
 from dalle_mini.config import CLIPConfig, PerceptualConfig, TransformerConfig, VQGANConfig
 from dalle_mini.config.judge import JudgeConfig
+from dalle_mini.config.nsfw import NsfwConfig
 from dalle_mini.errors import CheckpointError, ConfigError
 
 
@@ -50,6 +51,11 @@ def _adopt_perceptual(tree: Params, config: PerceptualConfig, source: object) ->
 
 def _adopt_judge(tree: Params, config: JudgeConfig, source: object) -> Params:
     layout.check_tree(tree, layout.judge_shapes(config), source)
+    return tree
+
+
+def _adopt_nsfw(tree: Params, config: NsfwConfig, source: object) -> Params:
+    layout.check_tree(tree, layout.nsfw_shapes(config), source)
     return tree
 
 
@@ -118,7 +124,16 @@ JUDGE = Kind(
     adopt=_adopt_judge,
     formats={"safetensors": lambda params: params},
 )
-_KINDS = (TRANSFORMER, VQGAN, PERCEPTUAL, CLIP, JUDGE)
+NSFW = Kind(
+    name="NSFW network",
+    model_type="nsfw",
+    config=NsfwConfig,
+    telling_fields=frozenset({"stem_width", "depths"}),
+    naming=lambda tree: "ours",
+    adopt=_adopt_nsfw,
+    formats={"safetensors": lambda params: params},
+)
+_KINDS = (TRANSFORMER, VQGAN, PERCEPTUAL, CLIP, JUDGE, NSFW)
 
 
 def kind_of(values: Mapping[str, Any], source: object) -> Kind:
@@ -128,7 +143,7 @@ def kind_of(values: Mapping[str, Any], source: object) -> Kind:
         if named == kind.model_type or (not named and kind.telling_fields <= values.keys()):
             return kind
     what = f"describes a {named!r}" if named else "describes no known model"
-    hint = "expected model_type 'dallebart', 'perceptual', 'clip' or 'judge', or a VQGAN's sizes"
+    hint = "expected model_type 'dallebart', 'perceptual', 'clip', 'judge' or 'nsfw', or a VQGAN's sizes"
     raise CheckpointError(f"{source} {what}", hint=hint)
 
 

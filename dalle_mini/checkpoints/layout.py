@@ -17,8 +17,9 @@ from dalle_mini.arrays import Params
 from dalle_mini.checkpoints.names import INDEX, flax_name, layered_sides, our_name, published_name
 from dalle_mini.config import PerceptualConfig, TransformerConfig, VQGANConfig
 from dalle_mini.config.judge import JudgeConfig
+from dalle_mini.config.nsfw import NsfwConfig
 from dalle_mini.errors import CheckpointError
-from dalle_mini.models import judge, perceptual, transformer, vqgan
+from dalle_mini.models import judge, nsfw, perceptual, transformer, vqgan
 
 Shapes = dict[str, tuple[int, ...]]
 """Shapes of leaves by path, joined by "/"."""
@@ -151,6 +152,11 @@ def judge_shapes(config: JudgeConfig) -> Shapes:
     return dict(_judge_shapes(config))
 
 
+def nsfw_shapes(config: NsfwConfig) -> Shapes:
+    """Every parameter's shape by its path; nothing is allocated."""
+    return dict(_nsfw_shapes(config))
+
+
 def check_tree(tree: Params, expected: Shapes, source: object) -> None:
     """Refuse a tree that is not exactly the float arrays of `expected`; the error lists it all."""
     found = flatten(tree)
@@ -236,6 +242,11 @@ def _perceptual_shapes(config: PerceptualConfig) -> Shapes:
 @functools.cache
 def _judge_shapes(config: JudgeConfig) -> Shapes:
     return _shapes(jax.eval_shape(lambda: judge.init(jax.random.key(0), config)))
+
+
+@functools.cache
+def _nsfw_shapes(config: NsfwConfig) -> Shapes:
+    return _shapes(jax.eval_shape(lambda: nsfw.init(jax.random.key(0), config)))
 
 
 def _split_shapes(stacked: Shapes, sides: set[str]) -> Shapes:

@@ -43,6 +43,9 @@ class ResolvedRelease:
     tokenizer: Path
 
 
+RANKER = "clip"
+"""The folder inside a transformer's that holds the CLIP which was made to mark its pictures."""
+
 _BUNDLED = Path(__file__).parents[2] / "assets" / "nano"
 _PUBLISHED_VQGAN = Repository("dalle-mini/vqgan_imagenet_f16_16384", "e93a26e7707683d349bf5d5c41c5b0ef69b677a9")
 _VQGAN_BYTES = 304_295_436
@@ -116,12 +119,15 @@ def resolve_clip(source: str | Path, *, offline: bool | None = None) -> Path:
     return _place(_locate(source), _is_offline() if offline is None else offline)
 
 
+def find_name(source: str | Path) -> str:
+    """What a directory or a Hub id is called: recipes in shared pictures must not tell where a directory lies."""
+    found = _locate(source)
+    return found.resolve().name if isinstance(found, Path) else found.name
+
+
 def _find(name_or_path: str | Path) -> Release:
     if isinstance(name_or_path, Path) or _is_path(name_or_path):
-        source = _locate(name_or_path)
-        # A directory goes by its last name: recipes in shared pictures must not tell where it lies.
-        name = source.resolve().name if isinstance(source, Path) else source.name
-        return Release(name, source, None, "")
+        return Release(find_name(name_or_path), _locate(name_or_path), None, "")
     releases = {release.name: release for release in available_releases()}
     if name_or_path not in releases:
         hint = suggest(name_or_path, list(releases))

@@ -20,11 +20,12 @@ from dalle_mini.checkpoints.config_file import read_config
 from dalle_mini.checkpoints.digests import verify
 from dalle_mini.checkpoints.folder import read_tree
 from dalle_mini.checkpoints.inspection import Inspection, inspect
-from dalle_mini.checkpoints.kinds import CLIP, JUDGE, PERCEPTUAL, TRANSFORMER, VQGAN, open_model, read_kind
+from dalle_mini.checkpoints.kinds import CLIP, JUDGE, NSFW, PERCEPTUAL, TRANSFORMER, VQGAN, open_model, read_kind
 from dalle_mini.checkpoints.leaf import cast, float_dtype
 from dalle_mini.checkpoints.saving import SaveOptions, save_model
 from dalle_mini.config import CLIPConfig, PerceptualConfig, TransformerConfig, VQGANConfig
 from dalle_mini.config.judge import JudgeConfig
+from dalle_mini.config.nsfw import NsfwConfig
 from dalle_mini.errors import CheckpointError, OutputError
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "inspect",
     "load_clip",
     "load_judge",
+    "load_nsfw",
     "load_perceptual",
     "load_transformer",
     "load_vqgan",
@@ -40,6 +42,7 @@ __all__ = [
     "read_tree",
     "save_clip",
     "save_judge",
+    "save_nsfw",
     "save_perceptual",
     "save_transformer",
     "save_vqgan",
@@ -94,6 +97,12 @@ def load_clip(directory: str | Path, *, dtype: str = "float32") -> tuple[CLIPCon
 def load_judge(directory: str | Path) -> tuple[JudgeConfig, Params]:
     """A folder's judge, in float32."""
     config, params = open_model(directory, JUDGE)
+    return config, _to_device(params, float_dtype("float32"))
+
+
+def load_nsfw(directory: str | Path) -> tuple[NsfwConfig, Params]:
+    """A folder's NSFW network, in float32."""
+    config, params = open_model(directory, NSFW)
     return config, _to_device(params, float_dtype("float32"))
 
 
@@ -159,6 +168,11 @@ def save_judge(
     """Save a judge, and beside it in scores.json how often it is right; options as in `save_model`."""
     listed = {SCORES: (json.dumps(scores, indent=2) + "\n").encode()}
     save_model(JUDGE, Path(directory), config, _on_host(params), beside=listed, **options)
+
+
+def save_nsfw(directory: str | Path, config: NsfwConfig, params: Params, **options: Unpack[SaveOptions]) -> None:
+    """Save an NSFW network; options as in `save_model`."""
+    save_model(NSFW, Path(directory), config, _on_host(params), **options)
 
 
 def convert(source: str | Path, target: str | Path, **options: Unpack[SaveOptions]) -> None:

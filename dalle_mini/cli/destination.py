@@ -37,6 +37,11 @@ def tile_paths(grid: Path, count: int) -> list[Path]:
     return [grid.with_name(name) for name in names]
 
 
+def sheet_path(grid: Path) -> Path:
+    """The file for a sheet of all candidates of a grid."""
+    return grid.with_name(f"{grid.stem}_candidates.png")
+
+
 def slug(prompt: str) -> str:
     """The prompt as a file's name: ASCII words with hyphens between them."""
     # Here, so that a broken installation still has commands that look into it.

@@ -97,9 +97,10 @@ def _check(options: Options) -> None:
         raise ConfigError("--out is missing", hint="name a folder for the report")
     if options.out is not None:
         from dalle_mini.cli.destination import check_writable
-        from dalle_mini.evaluate.report import JSON, check_folder
+        from dalle_mini.evaluate.report import report_folder
+        from dalle_mini.reports.folder import JSON
 
-        check_folder(Path(options.out))
+        report_folder(Path(options.out)).check()
         check_writable(Path(options.out) / JSON)
 
 

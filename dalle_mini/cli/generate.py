@@ -1,6 +1,7 @@
 """`dalle-mini generate`: prompts to PNG files."""
 
 import contextlib
+import dataclasses
 import json
 import logging
 import os
@@ -8,20 +9,21 @@ import secrets
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import dalle_mini
-from dalle_mini.checkpoints.releases import resolve
-from dalle_mini.cli.destination import plan_grids, tile_paths
+from dalle_mini.checkpoints.releases import resolve, resolve_clip
+from dalle_mini.cli.destination import plan_grids, sheet_path, tile_paths
 from dalle_mini.cli.parser import Options, add_command, number, shorten, whole_number
 from dalle_mini.cli.progress import Progress
 from dalle_mini.cli.prompts import gather_prompts
 from dalle_mini.cli.reporting import put_out
-from dalle_mini.config import MAX_IMAGES, MAX_SEED, GenerationConfig, check_seed
+from dalle_mini.config import MAX_CANDIDATES, MAX_IMAGES, MAX_SEED, GenerationConfig, check_seed
 from dalle_mini.errors import ConfigError
 
 if TYPE_CHECKING:
-    from dalle_mini.pipeline import DalleMini, Generation
+    from dalle_mini.generation import Candidates, Generation
+    from dalle_mini.pipeline import DalleMini
     from dalle_mini.serving.client import RemoteGeneration, RemoteReading
     from dalle_mini.text.tokenizer import PromptReading
 
@@ -32,15 +34,18 @@ log = logging.getLogger(__name__)
 _DETAILS = """\
 Every PROMPT is drawn on its own: put one of several words in quotes. The paths of
 the grids are printed, one a line. The same prompt, settings and seed give the same
-pixels, and the first picture is the same however many are drawn."""
+pixels, and a picture is the same however many are drawn.
+
+A model with a CLIP in its folder, or one given by --ranker, draws more than it
+shows: the best of --candidates, best first. docs/ranking.md tells more."""
 _USUAL_MODEL = "nano"
-_SETTINGS = ("images", "guidance_scale", "temperature", "top_k", "top_p")
+_SETTINGS = ("images", "guidance_scale", "temperature", "top_k", "top_p", "candidates", "variety")
 
 
 class Draw(Protocol):
-    """Draws a prompt here or elsewhere, with the settings that were given."""
+    """Draws a prompt here or elsewhere."""
 
-    def __call__(self, prompt: str, seed: int, given: dict[str, Any], bar: Progress) -> "Drawn": ...
+    def __call__(self, prompt: str, seed: int) -> "Drawn": ...
 
 
 def add_parser(commands: Any) -> None:
@@ -64,9 +69,15 @@ def add_parser(commands: Any) -> None:
         help="also write every picture by itself: NAME_1.png and so on beside NAME.png",
     )
     output.add_argument(
+        "--candidates-sheet",
+        action="store_true",
+        help="also write every candidate with its mark, best first, those left out in gray: NAME_candidates.png",
+    )
+    output.add_argument(
         "--json",
         action="store_true",
-        help="print a line of JSON for every prompt: files, recipe, seeds, how the prompt was read, seconds",
+        help="print a line of JSON for every prompt: files, recipe, seeds, marks, how the prompt was read, all "
+        "candidates and what each word carries, seconds",
     )
     output.add_argument("--quiet", action="store_true", help="no progress and no notes")
     _add_model_options(parser)
@@ -86,6 +97,12 @@ def _add_model_options(parser: Any) -> None:
             metavar="DIR",
             help=f"directory or Hub id of the {part}, for a model without its own",
         )
+    model.add_argument(
+        "--ranker",
+        metavar="DIR",
+        help="directory or Hub id of the CLIP that marks the pictures, such as openai/clip-vit-base-patch32 "
+        "(default: the folder clip inside the model's, if there is one)",
+    )
     model.add_argument("--offline", action="store_true", help="download nothing")
     model.add_argument(
         "--server",
@@ -103,56 +120,71 @@ def _add_settings(parser: Any) -> None:
     add("--temperature", type=number, metavar="X", help="above 1 bolder, below 1 safer")
     add("--top-k", type=whole_number, metavar="N", help="draw from the best N tokens; 0: from all")
     add("--top-p", type=number, metavar="X", help="draw from the best tokens of this probability")
+    add(
+        "--candidates",
+        type=whole_number,
+        metavar="N",
+        help=f"pictures to draw and choose from, up to {MAX_CANDIDATES}; needs a ranker to be more than are shown",
+    )
+    add("--variety", type=number, metavar="X", help="0 shows the best candidates, 1 the most unlike ones")
 
 
 def run(options: Options) -> int:
     """Whatever can be found wrong is, before the first picture is drawn."""
     given = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
-    GenerationConfig(**given)
+    GenerationConfig(**{"images": 1, **given})
     prompts = gather_prompts(options.prompt, options.prompts)
     seeds = [_choose_seed(options.seed) for _ in prompts]
-    grids = plan_grids(prompts, seeds, out=options.out, tiles=options.tiles)
+    grids = plan_grids(prompts, seeds, out=options.out, tiles=options.tiles or options.candidates_sheet)
     if not options.quiet:
         _warn_of_single_words(options.prompt)
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(Progress(quiet=options.quiet))
-        draw = _reach_server(options, stack) if options.server else _load_model(options, prompts, bar)
+        if options.server:
+            draw = _reach_server(options, given, bar, stack)
+        else:
+            draw = _load_model(options, given, prompts, bar)
         for number, (prompt, seed, grid) in enumerate(zip(prompts, seeds, grids, strict=True), 1):
             started = time.perf_counter()
             bar.label = f"{number}/{len(prompts)} {shorten(prompt)}"
             bar.show(0)
-            result = draw(prompt, seed, given, bar)
-            tiles = _save(result, grid, tiles=options.tiles)
+            result = draw(prompt, seed)
+            files = _save(result, grid, options)
             seconds = time.perf_counter() - started
             bar.clear()
-            _print(result, grid, tiles, seconds, as_json=options.json)
+            if not options.quiet:
+                _tell_marks(result)
+            put_out(json.dumps(_record(result, files, seconds)) if options.json else "\n".join(files.listed()))
     return 0
 
 
-def _load_model(options: Options, prompts: list[str], bar: Progress) -> Draw:
+def _load_model(options: Options, given: dict[str, Any], prompts: list[str], bar: Progress) -> Draw:
     """Draw here; what the model can't read is refused at once."""
     model = _load(options, bar)
     model.tokenizer.encode(prompts)
+    settings = model.complete(model.settings(**given))
 
-    def draw(prompt: str, seed: int, given: dict[str, Any], bar: Progress) -> "Generation":
+    def draw(prompt: str, seed: int) -> "Generation":
         (reading,) = model.tokenizer.encode([prompt]).readings
         bar.clear()
         _tell_reading(reading, model.went_by(prompt), quiet=options.quiet)
-        return _draw(model, prompt, model.settings(**given), seed, bar)
+        return _draw(model, prompt, settings, seed, bar)
 
     return draw
 
 
-def _reach_server(options: Options, stack: contextlib.ExitStack) -> Draw:
+def _reach_server(options: Options, given: dict[str, Any], bar: Progress, stack: contextlib.ExitStack) -> Draw:
     """Draw on another machine."""
-    for name in ("vqgan", "tokenizer", "offline"):
+    for name in ("vqgan", "tokenizer", "ranker", "offline", "candidates_sheet"):
         if getattr(options, name):
-            raise ConfigError(f"--{name} is for models on this machine", hint="leave it out, or --server")
+            raise ConfigError(
+                f"--{name.replace('_', '-')} is for models on this machine", hint="leave it out, or --server"
+            )
     from dalle_mini.serving.client import Client
 
     client = stack.enter_context(Client(options.server, api_key=os.environ.get("DALLE_MINI_API_KEY", "")))
 
-    def draw(prompt: str, seed: int, given: dict[str, Any], bar: Progress) -> "RemoteGeneration":
+    def draw(prompt: str, seed: int) -> "RemoteGeneration":
         result = client.generate(
             prompt, model=options.model, seed=seed, **given, on_progress=lambda progress: bar.show(progress.share)
         )
@@ -179,9 +211,11 @@ def _load(options: Options, bar: Progress) -> "DalleMini":
     # Unknown names are refused here, and downloads made, before JAX takes its time to import.
     name = options.model or _USUAL_MODEL
     resolve(name, **parts)
+    if options.ranker is not None:
+        resolve_clip(options.ranker, offline=parts["offline"])
     bar.label = f"loading {name}"
     bar.show()
-    model = dalle_mini.load(name, **parts)
+    model = dalle_mini.load(name, ranker=options.ranker, **parts)
     log.debug("loaded %s in %.1f s", model.name, time.perf_counter() - started)
     return model
 
@@ -194,30 +228,70 @@ def _draw(model: "DalleMini", prompt: str, settings: GenerationConfig, seed: int
     raise AssertionError("a drawing ended without a result")
 
 
-def _save(result: "Drawn", grid: Path, *, tiles: bool) -> list[Path]:
-    """Write the grid, and where `tiles` its pictures one by one; the paths of the latter."""
+@dataclasses.dataclass(frozen=True)
+class _Files:
+    """What was written for a prompt."""
+
+    grid: Path
+    tiles: list[Path]
+    sheet: Path | None
+
+    def listed(self) -> list[str]:
+        return [str(path) for path in (self.grid, *self.tiles, self.sheet) if path]
+
+
+def _save(result: "Drawn", grid: Path, options: Options) -> _Files:
+    """Write the grid and what else was asked for."""
     result.save(grid)
-    paths = tile_paths(grid, len(result.images)) if tiles else []
-    for index, path in enumerate(paths):
+    files = _Files(
+        grid,
+        tile_paths(grid, len(result.images)) if options.tiles else [],
+        sheet_path(grid) if options.candidates_sheet else None,
+    )
+    for index, path in enumerate(files.tiles):
         result.save_tile(index, path)
-    return paths
+    if files.sheet:
+        # Only here: a server tells of no candidates, so --server refuses to ask for them.
+        cast("Generation", result).save_sheet(files.sheet)
+    return files
 
 
-def _print(result: "Drawn", grid: Path, tiles: list[Path], seconds: float, *, as_json: bool) -> None:
-    if not as_json:
-        put_out(grid, *tiles)
-        return
+def _record(result: "Drawn", files: _Files, seconds: float) -> dict[str, Any]:
+    """What --json prints."""
     reading = result.reading
-    record = {
+    return {
         "prompt": reading.prompt,
-        "path": str(grid),
-        "tiles": [str(path) for path in tiles],
+        "path": str(files.grid),
+        "tiles": [str(path) for path in files.tiles],
+        "candidates_sheet": str(files.sheet) if files.sheet else None,
         "seeds": result.seeds,
+        "marks": result.marks,
         "recipe": result.recipe,
         "reading": {"text": reading.text, "notes": reading.notes, "cut": reading.cut_text},
+        "candidates": _describe_candidates(result.candidates) if result.candidates else [],
+        "notes": result.notes,
         "seconds": round(seconds, 3),
     }
-    put_out(json.dumps(record))
+
+
+def _describe_candidates(candidates: "Candidates") -> list[dict[str, Any]]:
+    return [
+        {
+            "seed": candidates.seeds[place],
+            "mark": candidates.mark(place),
+            "shown": place in candidates.shown,
+            "words": candidates.word_weights(place),
+        }
+        for place in candidates.ranked
+    ]
+
+
+def _tell_marks(result: "Drawn") -> None:
+    count, shown = result.settings.candidates or 0, len(result.images)
+    if count > shown:
+        _note(f"the best {shown} of {count}" if not result.settings.variety else f"{shown} of {count}, good and varied")
+    for note in result.notes:
+        _note(note)
 
 
 def _tell_reading(reading: "PromptReading | RemoteReading", went_by: str, *, quiet: bool) -> None:

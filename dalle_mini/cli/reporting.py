@@ -63,18 +63,21 @@ def _drop_output() -> None:
 
 @contextlib.contextmanager
 def log_to_stderr(level: int, *, verbose: bool) -> Generator[None]:
-    """Show the log of this package from `level` up, all of it where `verbose`."""
+    """Show the log of this package from `level` up, all of it where `verbose`, each line once: libraries that log for
+    the first time give the root logger a handler of its own."""
     logger = logging.getLogger("dalle_mini")
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    before = logger.level
+    level_before, propagate_before = logger.level, logger.propagate
     logger.setLevel(logging.DEBUG if verbose else level)
+    logger.propagate = False
     logger.addHandler(handler)
     try:
         yield
     finally:
         logger.removeHandler(handler)
-        logger.setLevel(before)
+        logger.setLevel(level_before)
+        logger.propagate = propagate_before
 
 
 @contextlib.contextmanager

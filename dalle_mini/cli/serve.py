@@ -38,5 +38,5 @@ def run(options: Options) -> int:
 
     from dalle_mini.web.server import serve
 
-    serve(host=options.host, port=options.port, model=options.model, settings=settings)
+    serve(host=options.host, port=options.port, model=options.model, ranker=options.ranker, settings=settings)
     return 0

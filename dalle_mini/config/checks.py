@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import math
+import typing
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -48,9 +49,13 @@ def check_sizes(config: Any) -> None:
 
 
 def check_types(config: Any, what: str) -> None:
-    """Refuse a value of another type than its field; floats must be finite."""
+    """Refuse a value of another type than its field; floats must be finite, and `| None` allows None too."""
     for field in dataclasses.fields(config):
         value, kind = getattr(config, field.name), cast(Any, field.type)
+        if type(None) in typing.get_args(kind):
+            if value is None:
+                continue
+            kind = typing.get_args(kind)[0]
         if kind in _WORDS:
             good = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
             good = good and (kind is not float or math.isfinite(value))

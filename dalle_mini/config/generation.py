@@ -8,6 +8,7 @@ from dalle_mini.config.checks import check_names, check_types, require
 from dalle_mini.errors import ConfigError
 
 MAX_IMAGES = 64
+MAX_CANDIDATES = 512
 MAX_SEED = 2**32 - 1
 
 
@@ -16,6 +17,8 @@ class GenerationConfig:
     """How to draw; the defaults are the original's (its notebook guides by 10 and keeps the best 50 tokens).
 
     `top_k=0` and `top_p=1.0` switch a filter off; `guidance_scale=1.0` draws without guidance, at half the work.
+    Of `candidates` that are drawn, a ranker chooses the `images` that are shown; None leaves their number to whoever
+    draws. `variety` is from 0, the best ones, to 1, the most unlike ones.
     """
 
     images: int = 9
@@ -23,9 +26,11 @@ class GenerationConfig:
     temperature: float = 1.0
     top_k: int = 50
     top_p: float = 1.0
+    candidates: int | None = None
+    variety: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("guidance_scale", "temperature", "top_p"):
+        for name in ("guidance_scale", "temperature", "top_p", "variety"):
             value = getattr(self, name)
             if isinstance(value, int) and not isinstance(value, bool):
                 object.__setattr__(self, name, float(value))
@@ -35,6 +40,10 @@ class GenerationConfig:
         require(0.01 <= self.temperature <= 100, "temperature", self.temperature, "must be from 0.01 to 100")
         require(0 <= self.top_k <= 2**31 - 1, "top_k", self.top_k, "must be 0 (off) or more")
         require(0 < self.top_p <= 1, "top_p", self.top_p, "must be above 0 and at most 1 (off)")
+        require(0 <= self.variety <= 1, "variety", self.variety, "must be from 0 (best) to 1 (varied)")
+        if self.candidates is not None:
+            rule = f"must be from {self.images}, as many as are shown, to {MAX_CANDIDATES}"
+            require(self.images <= self.candidates <= MAX_CANDIDATES, "candidates", self.candidates, rule)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "GenerationConfig":

@@ -77,9 +77,16 @@ class Encoder:
 
     def encode_pixels(self, pixels: UInt8[Array | np.ndarray, "batch height width 3"]) -> Int32[Array, "batch image"]:
         """The image tokens of at most `batch_size` pictures."""
-        if missing := self.batch_size - len(pixels):  # always as many at once, so that one program is compiled
-            pixels = np.concatenate([pixels, np.zeros((missing, *pixels.shape[1:]), np.uint8)])
-        return _encode_pixels(self._params, self.config, pixels)[: self.batch_size - missing]
+        return encode_pixels(self._params, self.config, pixels, rows=self.batch_size)
+
+
+def encode_pixels(
+    params: Params, config: VQGANConfig, pixels: UInt8[Array | np.ndarray, "batch height width 3"], *, rows: int
+) -> Int32[Array, "batch image"]:
+    """The image tokens of at most `rows` pictures: always as many at once, so that one program is compiled."""
+    if missing := rows - len(pixels):
+        pixels = np.concatenate([pixels, np.zeros((missing, *pixels.shape[1:]), np.uint8)])
+    return _encode_pixels(params, config, pixels)[: rows - missing]
 
 
 def encode_captions(tokenizer: Tokenizer, captions: list[str]) -> list[Int32[np.ndarray, "text"] | None]:

@@ -43,7 +43,7 @@ class Loader:
         shuffled = grain.MapDataset.source(record_set).seed(seed).shuffle().repeat()
         local = batch_size // processes
         # Nothing remains of what repeats without end; but for this, the length is rounded to a float, and overflows.
-        self._batches = shuffled.batch(local, drop_remainder=True, batch_fn=_stack)[process::processes]
+        self._batches = shuffled.batch(local, drop_remainder=True, batch_fn=stack_records)[process::processes]
 
     def at(self, step: int) -> Batch:
         """The batch of one step."""
@@ -75,7 +75,7 @@ def mix_batches(batches: Sequence[Batch]) -> Batch:
 
 def read_in_order(record_set: RecordSet, first: int, last: int, batch_size: int) -> Iterator[Batch]:
     """The records from `first` to before `last` as they lie in the set, the last batch a shorter one."""
-    return _read_ahead(grain.MapDataset.source(record_set)[first:last].batch(batch_size, batch_fn=_stack))
+    return _read_ahead(grain.MapDataset.source(record_set)[first:last].batch(batch_size, batch_fn=stack_records))
 
 
 def _read_ahead(batches: grain.MapDataset) -> Iterator[Batch]:
@@ -83,7 +83,8 @@ def _read_ahead(batches: grain.MapDataset) -> Iterator[Batch]:
     return iter(batches.to_iter_dataset(options))
 
 
-def _stack(records: Sequence[Record]) -> Batch:
+def stack_records(records: Sequence[Record]) -> Batch:
+    """A batch of records of one kind."""
     names = ("pixels",) if isinstance(records[0], Picture) else ("text", "image")
     arrays = {name: np.stack([getattr(record, name) for record in records]) for name in names}
     labels = [record.labels for record in records if isinstance(record, Picture)]

@@ -23,7 +23,7 @@ _WORD = re.compile(r"\w+")
 
 @dataclasses.dataclass(frozen=True)
 class Drawn:
-    """What a model draws, so many `images` a prompt."""
+    """What a model draws, so many `images` a prompt, in the order of drawing."""
 
     model: DalleMini
     images: int = 1
@@ -34,10 +34,14 @@ class Drawn:
 
     @property
     def settings(self) -> dict[str, Any]:
-        return self.model.settings(images=self.images).to_dict()
+        return self._unranked.settings(images=self.images).to_dict()
 
     def draw(self, index: int, prompt: str, seed: int) -> tuple[Image.Image, ...]:
-        return self.model.generate(prompt, seed=seed, images=self.images).images
+        return self._unranked.generate(prompt, seed=seed, images=self.images).images
+
+    @property
+    def _unranked(self) -> DalleMini:
+        return self.model.without_ranker()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,20 +1,18 @@
 """What an evaluation leaves: report.json with every number, report.md to read, sheet.png to look at."""
 
 import dataclasses
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dalle_mini
-from dalle_mini.checkpoints.staging import Staging
-from dalle_mini.errors import OutputError
 from dalle_mini.evaluate.sheet import compose_sheet
 from dalle_mini.evaluate.verdicts import MEASURES, Judged, Share, Verdict, tally
 from dalle_mini.grid import encode_png
 from dalle_mini.judging import TRUSTED, Judge
+from dalle_mini.reports.folder import ReportFolder
 
-JSON, TABLE, SHEET = "report.json", "report.md", "sheet.png"
+TABLE, SHEET = "report.md", "sheet.png"
 _MADE_BY = "dalle-mini evaluate"
 
 
@@ -31,34 +29,21 @@ class Setting:
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def check_folder(directory: Path) -> None:
-    """Refuse a folder that holds anything but an earlier report, before there is work to lose."""
-    if directory.exists() and not directory.is_dir():
-        raise OutputError(f"{directory} is a file", hint="name a folder")
-    held = {path.name for path in directory.iterdir()} if directory.exists() else set()
-    foreign = sorted(held - {JSON, TABLE, SHEET}) or (sorted(held) if held and not _is_ours(directory / JSON) else [])
-    if foreign:
-        message = f"{directory} holds something else: {', '.join(foreign[:3])}{', …' * (len(foreign) > 3)}"
-        raise OutputError(message, hint="choose another folder, or an empty one; nothing was changed")
-
-
-def _is_ours(path: Path) -> bool:
-    try:
-        values = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(values, dict) and values.get("made_by") == _MADE_BY
+def report_folder(directory: Path) -> ReportFolder:
+    """The folder of an evaluation's report."""
+    return ReportFolder(directory, _MADE_BY, frozenset((TABLE, SHEET)))
 
 
 def describe(setting: Setting, judge: Judge, judged: Sequence[Judged]) -> dict[str, Any]:
     """The contents of report.json."""
-    best = [each.best for each in judged if each.best]
+    counts = sorted({count for each in judged for count in each.best})
+    best = {str(count): _describe_shares(tally(each.best[count] for each in judged)) for count in counts}
     return {
         "made_by": _MADE_BY,
         "version": dalle_mini.__version__,
         **dataclasses.asdict(setting),
         "fields": _describe_shares(tally(each.first for each in judged)),
-        "best_by_clip": _describe_shares(tally(best)) if best else None,
+        "best_by_clip": best,
         "trusted": {name: judge.trusts(*fields) for name, fields in MEASURES.items()},
         "judge": dict(judge.scores),
         "prompts": [_describe_judged(each) for each in judged],
@@ -67,22 +52,19 @@ def describe(setting: Setting, judge: Judge, judged: Sequence[Judged]) -> dict[s
 
 def write_report(directory: Path, values: Mapping[str, Any], judged: Sequence[Judged]) -> None:
     """The three files of an evaluation, all of them or none."""
-    _write(
-        directory,
-        values,
-        write_table(values),
-        {SHEET: encode_png(compose_sheet([(each.prompt.text, each.best or each.first) for each in judged]))},
-    )
+    sheet = compose_sheet([(each.prompt.text, _find_shown(each)) for each in judged])
+    files = {TABLE: write_table(values).encode(), SHEET: encode_png(sheet)}
+    report_folder(directory).write(values, files)
 
 
 def write_table(values: Mapping[str, Any]) -> str:
     """report.md: a row for every measure that some prompt says something of."""
     best = values["best_by_clip"]
-    head = ["measure", "first picture", *([f"best of {values['images']} by CLIP"] if best else []), "prompts", "judge"]
+    head = ["measure", "first picture", *(f"best of {count} by CLIP" for count in best), "prompts", "judge"]
     rows = [head, ["---"] * len(head)]
     for name, entry in values["fields"].items():
         if entry["prompts"]:
-            shares = [_percent(each[name]["share"]) for each in (values["fields"], best) if each]
+            shares = [_percent(each[name]["share"]) for each in (values["fields"], *best.values())]
             rows.append([name, *shares, str(entry["prompts"]), _describe_trust(name, values)])
     lines = [f"# {values['model']}", "", *_table(rows), "", *_notes(values)]
     return "\n".join(lines) + "\n"
@@ -100,7 +82,7 @@ def describe_judge(scores: Mapping[str, Mapping[str, Any]], digests: Mapping[str
 
 def write_judge_report(directory: Path, values: Mapping[str, Any]) -> None:
     """report.json and report.md of a judge."""
-    _write(directory, values, write_judge_table(values), {})
+    report_folder(directory).write(values, {TABLE: write_judge_table(values).encode()})
 
 
 def write_judge_table(values: Mapping[str, Any]) -> str:
@@ -110,16 +92,6 @@ def write_judge_table(values: Mapping[str, Any]) -> str:
         trusted = "yes" if entry["trusted"] else "no"
         rows.append([name, _percent(entry["accuracy"]), str(entry["pictures"]), trusted])
     return "\n".join(["# The judge", "", *_table(rows), "", f"Trusted from {TRUSTED:.0%} on."]) + "\n"
-
-
-def _write(directory: Path, values: Mapping[str, Any], table: str, others: Mapping[str, bytes]) -> None:
-    check_folder(directory)
-    with Staging(directory) as staging:
-        staging.write(JSON, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode())
-        staging.write(TABLE, table.encode())
-        for name, content in others.items():
-            staging.write(name, content)
-        staging.commit(last=JSON)
 
 
 def _describe_shares(shares: Mapping[str, Share]) -> dict[str, Any]:
@@ -133,8 +105,13 @@ def _describe_judged(judged: Judged) -> dict[str, Any]:
     values: dict[str, Any] = {"prompt": judged.prompt.text, "labels": dict(judged.prompt.labels), "seed": judged.seed}
     values["first"] = _describe_verdict(judged.first)
     if judged.best:
-        values["best"] = _describe_verdict(judged.best)
+        values["best"] = {str(count): _describe_verdict(verdict) for count, verdict in judged.best.items()}
     return values
+
+
+def _find_shown(judged: Judged) -> Verdict:
+    """The picture that stands for a prompt: the best of the most."""
+    return judged.best[max(judged.best)] if judged.best else judged.first
 
 
 def _describe_verdict(verdict: Verdict) -> dict[str, Any]:

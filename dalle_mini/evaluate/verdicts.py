@@ -1,6 +1,7 @@
 """What a judge says of the pictures of prompts, and how often they are what was asked for."""
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ from PIL import Image
 from dalle_mini.config.judge import JudgeConfig
 from dalle_mini.evaluate.prompts import LabelledPrompt
 from dalle_mini.judging import Judge, Labels
+from dalle_mini.ranking import rank
 
 MEASURES: dict[str, tuple[str, ...]] = {
     "thing_top1": ("thing",),
@@ -55,12 +57,15 @@ class Verdict:
 
 @dataclasses.dataclass(frozen=True)
 class Judged:
-    """A prompt with the verdicts on its first picture and, where pictures were ranked, on the best."""
+    """A prompt with the verdict on its first picture and, where pictures were ranked, by number on the best of the
+    first so many; drawing all of them took `drawing` seconds, marking them `ranking`."""
 
     prompt: LabelledPrompt
     seed: int
     first: Verdict
-    best: Verdict | None = None
+    best: Mapping[int, Verdict] = dataclasses.field(default_factory=dict)
+    drawing: float = 0.0
+    ranking: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,29 +87,42 @@ def evaluate(
     *,
     seed: int,
     ranker: Ranker | None = None,
+    best_of: Sequence[int] = (),
     on_progress: Callable[[float, int], None] | None = None,
 ) -> list[Judged]:
-    """Draw every prompt, prompt i from `seed` + i; judge the first picture, and the one that `ranker` prefers.
+    """Draw every prompt, prompt i from `seed` + i; judge the first picture, and those that `ranker` prefers.
 
+    For every number in `best_of` it chooses among the first so many of the same pictures; without one, among all.
     `on_progress` gets the share of prompts that are done, and their number.
     """
     judged = []
     for index, prompt in enumerate(prompts):
         own_seed = (seed + index) % 2**32
+        started = time.perf_counter()
         pictures = source.draw(index, prompt.text, own_seed)
-        chosen = [pictures[0]]
-        if ranker and len(pictures) > 1:
-            marks = ranker.marks(pictures, prompt.text)
-            chosen.append(pictures[int(np.argmax(marks))])
-        named = judge.name(chosen)
-        verdicts = [
-            Verdict(picture, judge.config.in_order(prompt.labels), names, compare(prompt.labels, names, judge.config))
-            for picture, names in zip(chosen, named, strict=True)
-        ]
-        judged.append(Judged(prompt, own_seed, *verdicts))
+        drawn = time.perf_counter()
+        places = _find_best(ranker, pictures, prompt.text, best_of)
+        marked = time.perf_counter()
+        chosen, wanted = sorted({0, *places.values()}), judge.config.in_order(prompt.labels)
+        verdicts = {
+            place: Verdict(pictures[place], wanted, names, compare(prompt.labels, names, judge.config))
+            for place, names in zip(chosen, judge.name([pictures[place] for place in chosen]), strict=True)
+        }
+        best = {count: verdicts[place] for count, place in places.items()}
+        judged.append(Judged(prompt, own_seed, verdicts[0], best, drawn - started, marked - drawn))
         if on_progress:
             on_progress((index + 1) / len(prompts), index + 1)
     return judged
+
+
+def _find_best(
+    ranker: Ranker | None, pictures: Sequence[Image.Image], prompt: str, best_of: Sequence[int]
+) -> dict[int, int]:
+    """By number, the place of the best of the first so many."""
+    if ranker is None or len(pictures) == 1:
+        return {}
+    marks = ranker.marks(pictures, prompt)
+    return {count: rank(marks[:count])[0] for count in best_of or [len(pictures)]}
 
 
 def compare(wanted: Labels, named: Labels, config: JudgeConfig) -> dict[str, bool]:

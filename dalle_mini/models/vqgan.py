@@ -77,17 +77,55 @@ class Downsample(nn.Module):
         return self.conv(x) if self.with_conv else nn.avg_pool(x, (2, 2), (2, 2))
 
 
+class DoublingConv(nn.Module):
+    """A 3 × 3 convolution of a picture of twice the size, every pixel of which stands four times.
+
+    Where pixels repeat, so do products: each of the four pixels that one becomes needs 2 × 2 products of summed kernels
+    in place of 3 × 3, and the larger picture is never made.
+    """
+
+    channels: int
+
+    def setup(self):
+        init = nn.initializers.lecun_normal()
+        self.kernel = self.param("kernel", init, (3, 3, self.channels, self.channels))
+        self.bias = self.param("bias", nn.initializers.zeros_init(), (self.channels,))
+
+    def __call__(self, x):
+        batch, height, width, channels = x.shape
+        # To [row, column, in, row phase, column phase, out].
+        kernel = _fold(_fold(self.kernel, 0), 2).transpose(1, 3, 4, 0, 2, 5)
+        folded = jax.lax.conv_general_dilated(
+            x.astype(kernel.dtype),
+            kernel.reshape(2, 2, channels, 4 * channels),
+            window_strides=(1, 1),
+            padding=((1, 1), (1, 1)),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        ).reshape(batch, height + 1, width + 1, 2, 2, channels)
+        rows = [
+            jnp.stack([folded[:, row : row + height, column : column + width, row, column] for column in (0, 1)], 3)
+            for row in (0, 1)
+        ]
+        return jnp.stack(rows, 2).reshape(batch, 2 * height, 2 * width, channels) + self.bias
+
+
+def _fold(kernel, axis: int):
+    """Three taps along an axis as two phases of two taps each, in its place: over doubled pixels some taps coincide."""
+    first, middle, last = jnp.moveaxis(kernel, axis, 0)
+    phases = jnp.stack([jnp.stack([first, middle + last]), jnp.stack([first + middle, last])])
+    return jnp.moveaxis(phases, (0, 1), (axis, axis + 1))
+
+
 class Upsample(nn.Module):
     channels: int
     with_conv: bool
 
     def setup(self):
         if self.with_conv:
-            self.conv = _conv3(self.channels)
+            self.conv = DoublingConv(self.channels)
 
     def __call__(self, x):
-        x = x.repeat(2, axis=1).repeat(2, axis=2)
-        return self.conv(x) if self.with_conv else x
+        return self.conv(x) if self.with_conv else x.repeat(2, axis=1).repeat(2, axis=2)
 
 
 class Level(nn.Module):

@@ -37,9 +37,11 @@ def _describe_limits(description: dict[str, Any], service: Service) -> None:
     for name in ("GenerationRequest", "BotRequest"):
         fields = description["components"]["schemas"][name]["properties"]
         fields["prompt"]["maxLength"] = service.settings.max_prompt
-        for choice in fields.get("images", {}).get("anyOf", ()):
-            if "maximum" in choice:
-                choice["maximum"] = service.settings.max_images
+        most = {"images": service.settings.max_images, "candidates": service.settings.max_candidates}
+        for field, maximum in most.items():
+            for choice in fields.get(field, {}).get("anyOf", ()):
+                if "maximum" in choice:
+                    choice["maximum"] = maximum
 
 
 class Door:

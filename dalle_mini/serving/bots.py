@@ -13,7 +13,7 @@ from dalle_mini.serving.schemas import BotAnswer, BotRequest, GenerationRequest,
 from dalle_mini.serving.updates import Failed
 
 if TYPE_CHECKING:
-    from dalle_mini.pipeline import Generation
+    from dalle_mini.generation import Generation
 
 _SECONDS_BETWEEN = 1.0
 

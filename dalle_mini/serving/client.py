@@ -20,6 +20,7 @@ import httpx
 import dalle_mini
 from dalle_mini import errors
 from dalle_mini.checkpoints.staging import write_whole
+from dalle_mini.config import GenerationConfig
 from dalle_mini.errors import Cancelled, ConfigError, DalleMiniError, Overloaded
 
 if TYPE_CHECKING:
@@ -48,13 +49,17 @@ class RemoteGeneration:
     model: str
     seed: int
     seeds: tuple[int, ...]
-    settings: dict[str, Any]
+    marks: tuple[float | None, ...]
+    settings: GenerationConfig
     recipe: dict[str, Any]
     reading: RemoteReading
     went_by: str
+    notes: tuple[str, ...]
     grid_png: bytes
     tile_pngs: tuple[bytes, ...]
     delete_token: str | None
+    candidates: None = None
+    """A server tells of those that it shows only."""
 
     @property
     def images(self) -> "tuple[Image.Image, ...]":
@@ -120,6 +125,8 @@ class Client:
         temperature: float | None = None,
         top_k: int | None = None,
         top_p: float | None = None,
+        candidates: int | None = None,
+        variety: float | None = None,
         on_progress: Callable[[RemoteProgress], object] = lambda progress: None,
     ) -> RemoteGeneration:
         """Draw `prompt`; what is None is the model's default, and a random seed.
@@ -136,6 +143,8 @@ class Client:
             "temperature": temperature,
             "top_k": top_k,
             "top_p": top_p,
+            "candidates": candidates,
+            "variety": variety,
         }
         end = time.monotonic() + self._patience
         found = self._order({name: value for name, value in order.items() if value is not None}, end)
@@ -192,10 +201,12 @@ class Client:
             model=result["model"],
             seed=result["seed"],
             seeds=tuple(picture["seed"] for picture in result["images"]),
-            settings=result["settings"],
+            marks=tuple(picture.get("mark") for picture in result["images"]),
+            settings=GenerationConfig.from_dict(result["settings"]),
             recipe=result["recipe"],
             reading=RemoteReading(result["prompt"], reading["text"], tuple(reading["notes"]), reading["cut"]),
             went_by=result["went_by"],
+            notes=tuple(result["notes"]),
             grid_png=self._ask("GET", result["png"]).content,
             tile_pngs=tuple(self._ask("GET", picture["png"]).content for picture in result["images"]),
             delete_token=token,

@@ -21,7 +21,7 @@ from dalle_mini.serving.updates import Failed, Finished
 if TYPE_CHECKING:
     from PIL import Image
 
-    from dalle_mini.pipeline import Generation
+    from dalle_mini.generation import Generation
 
 _FAILURES_REMEMBERED = 500
 _WEBP_QUALITY = 90
@@ -132,7 +132,9 @@ def describe(generation: "Generation") -> dict[str, Any]:
         "recipe": generation.recipe,
         "reading": {"text": reading.text, "notes": list(reading.notes), "cut": reading.cut_text},
         "went_by": generation.went_by,
+        "notes": list(generation.notes),
         "seeds": list(generation.seeds),
+        "marks": list(generation.marks),
     }
 
 

@@ -307,7 +307,7 @@ class Engine:
 
 def _bucket(ticket: Ticket) -> tuple[str, object]:
     """What orders that one compiled program draws have in common."""
-    return ticket.order.model, dataclasses.replace(ticket.order.settings, images=1)
+    return ticket.order.model, dataclasses.replace(ticket.order.settings, images=1, candidates=None)
 
 
 def _try(work: Callable[[], None]) -> DalleMiniError | None:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-    from dalle_mini.pipeline import DalleMini, Generation
+    from dalle_mini.generation import Generation
+    from dalle_mini.pipeline import DalleMini
 
 PREVIEW_SHARE = 0.15
 PREVIEW_SECONDS = 1.0
@@ -36,12 +37,12 @@ _logger = logging.getLogger(__name__)
 Step = Preparing | Drawing | Finished
 
 
-def load_local(name: str) -> "DalleMini":
+def load_local(name: str, *, ranker: str | None = None) -> "DalleMini":
     """Load a model of this machine; nothing is downloaded."""
     from dalle_mini.pipeline import load
 
     require_local(name)
-    return load(name, offline=True)
+    return load(name, ranker=ranker, offline=True)
 
 
 @dataclasses.dataclass
@@ -53,18 +54,23 @@ class _Easel:
 
 
 class Painter:
-    """One drawing at a time, by one thread. `main` stays loaded, and beside it the last other model that was used."""
+    """One drawing at a time, by one thread. `main` stays loaded, and beside it the last other model that was used.
+
+    `ranker` is a CLIP for `main`; other models have the ones that they bring.
+    """
 
     def __init__(
         self,
         main: str,
         *,
-        load: Callable[[str], "DalleMini"] = load_local,
+        ranker: str | None = None,
+        load: Callable[[str], "DalleMini"] | None = None,
         metrics: Metrics | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.main = main
-        self._load, self._clock = load, clock
+        self._load = load or (lambda name: load_local(name, ranker=ranker if name == main else None))
+        self._clock = clock
         self._trouble = (metrics or Metrics()).device_trouble
         self._easels: dict[str, _Easel] = {}
         self._squeezes: collections.Counter[str] = collections.Counter()
@@ -119,7 +125,11 @@ class Painter:
             progress.preview()
             started = self._clock()
             pictures = progress.preview()
-        self._easels[name] = _Easel(model, (self._clock() - started) / len(pictures))
+            preview_seconds = (self._clock() - started) / len(pictures)
+        if model.ranker:
+            embedded = model.ranker.embed_images(pictures[:1])
+            model.ranker.weigh_words(embedded, model.ranker.marks(pictures[:1], "a picture"), "a picture")
+        self._easels[name] = _Easel(model, preview_seconds)
 
     def _draw(self, easel: _Easel, order: Order) -> Generator[Drawing | Finished]:
         images = order.settings.images
@@ -130,7 +140,7 @@ class Painter:
             for progress in drawing:
                 now = self._clock()
                 if progress.result:
-                    _logger.info("drew %d pictures in %.1f s", images, now - started)
+                    _logger.info("drew %d pictures in %.1f s", len(progress.result.candidates), now - started)
                     yield Finished(progress.result, now - started)
                     break
                 drawn = now - started - spent
@@ -143,7 +153,7 @@ class Painter:
                     pictures = tuple(progress.preview())
                     easel.preview_seconds = (self._clock() - now) / images
                     spent += self._clock() - now
-                yield Drawing(progress.done, progress.total, seconds_left, pictures)
+                yield Drawing(progress.done, progress.total, progress.settings, seconds_left, pictures)
         if not spent:
             # The machine may have been busy when the cost was found.
             easel.preview_seconds /= 2

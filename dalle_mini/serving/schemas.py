@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from dalle_mini.config import MAX_IMAGES, MAX_SEED, GenerationConfig
+from dalle_mini.config import MAX_CANDIDATES, MAX_IMAGES, MAX_SEED, GenerationConfig
 from dalle_mini.serving.answers import Problem
 from dalle_mini.serving.answers import describe as describe_error
 from dalle_mini.serving.store import Record
@@ -56,6 +56,11 @@ class GenerationRequest(BaseModel):
     )
     top_p: float | None = Field(None, gt=0, le=1, description="Draw from the best tokens of this probability.")
 
+    candidates: Annotated[int, Field(ge=1, le=MAX_CANDIDATES), _WHOLE] | None = Field(
+        None, description="Pictures to draw and choose from; more than `images` where the model has a ranker."
+    )
+    variety: float | None = Field(None, ge=0, le=1, description="0 shows the best candidates, 1 the most unlike ones.")
+
     def settings(self, defaults: GenerationConfig) -> GenerationConfig:
         """The `defaults` with what was asked for."""
         names = {field.name for field in dataclasses.fields(GenerationConfig)}
@@ -97,6 +102,7 @@ class Picture(BaseModel):
 
     index: int
     seed: int
+    mark: float | None = Field(description="How well it fits the prompt, from -1 to 1, where there is a ranker.")
     png: str
     webp: str
 
@@ -109,6 +115,7 @@ class Result(BaseModel):
     recipe: dict[str, Any] = Field(description="What draws the grid again.")
     reading: Reading
     went_by: str = Field(description="The words that the model knows, where it can tell.")
+    notes: list[str] = Field(description="What to know about the marks.")
     images: list[Picture]
     png: str = Field(description="The grid.")
     webp: str
@@ -157,7 +164,7 @@ def describe_update(id: str, update: Update) -> Generation:
             return _generation(id, "waiting", place=place, seconds_left=_finite(seconds))
         case Preparing():
             return _generation(id, "preparing", place=0)
-        case Drawing(done, total, seconds_left):
+        case Drawing(done, total, _, seconds_left):
             progress = Progress(done=done, total=total)
             return _generation(id, "drawing", place=0, seconds_left=_finite(seconds_left), progress=progress)
         case Failed(error):
@@ -171,8 +178,8 @@ def describe_record(record: Record) -> Generation:
     values = dict(record.description)
     place = f"{API}/generations/{record.id}"
     pictures = [
-        Picture(index=index, seed=seed, png=f"{place}/{index}.png", webp=f"{place}/{index}.webp")
-        for index, seed in enumerate(values.pop("seeds"))
+        Picture(index=index, seed=seed, mark=mark, png=f"{place}/{index}.png", webp=f"{place}/{index}.webp")
+        for index, (seed, mark) in enumerate(zip(values.pop("seeds"), values.pop("marks"), strict=True))
     ]
     result = Result(**values, images=pictures, png=f"{place}/grid.png", webp=f"{place}/grid.webp")
     return _generation(record.id, "finished", created=record.created, expires=record.expires, result=result)

@@ -19,9 +19,13 @@ from dalle_mini.serving.store import Store
 
 @dataclasses.dataclass(frozen=True)
 class Service:
-    """The engine, and what stands between it and the API's callers. `model` is the main one, as it was named."""
+    """The engine, and what stands between it and the API's callers.
+
+    `model` is the main one, as it was named, and `ranker` the CLIP that was named for it.
+    """
 
     model: str
+    ranker: str | None
     settings: Settings
     engine: Engine
     store: Store
@@ -45,9 +49,12 @@ class Service:
         if request.images and request.images > most:
             hint = f"this server draws at most {most} at a time"
             raise ConfigError(f"images={request.images} is too many", hint=hint)
+        if request.candidates and request.candidates > self.settings.max_candidates:
+            hint = f"this server draws at most {self.settings.max_candidates} to choose from"
+            raise ConfigError(f"candidates={request.candidates} is too many", hint=hint)
         model = self._find_model(request.model)
         defaults = read_defaults(model)
-        defaults = dataclasses.replace(defaults, images=min(defaults.images, most))
+        defaults = dataclasses.replace(defaults, images=min(defaults.images, most), candidates=None)
         return Order(model, request.prompt, request.settings(defaults), request.seed)
 
     def list_models(self) -> list[Model]:
@@ -87,7 +94,9 @@ class Service:
         return {resolve(self.model, offline=True).name: (self.model, "the model of this server"), **releases}
 
 
-def build_service(model: str, settings: Settings, painter: Painter | None = None) -> Service:
+def build_service(
+    model: str, settings: Settings, *, ranker: str | None = None, painter: Painter | None = None
+) -> Service:
     """A service that has yet to be started; OutputError where drawings can't be kept."""
     metrics = Metrics()
     store = Store(
@@ -96,7 +105,7 @@ def build_service(model: str, settings: Settings, painter: Painter | None = None
         max_bytes=settings.store_megabytes * 2**20,
     )
     engine = Engine(
-        painter or Painter(model, metrics=metrics),
+        painter or Painter(model, ranker=ranker, metrics=metrics),
         limits=EngineLimits(
             waiting=settings.queue_size,
             per_client=settings.per_client,
@@ -107,5 +116,14 @@ def build_service(model: str, settings: Settings, painter: Painter | None = None
         metrics=metrics,
     )
     metrics.watch("store_bytes", "Bytes of kept drawings", store.count_bytes)
-    buckets = Buckets(settings.orders_per_minute, settings.orders_at_once)
-    return Service(model, settings, engine, store, Desk(engine, store), metrics, Keys(settings.api_keys), buckets)
+    return Service(
+        model=model,
+        ranker=ranker,
+        settings=settings,
+        engine=engine,
+        store=store,
+        desk=Desk(engine, store),
+        metrics=metrics,
+        keys=Keys(settings.api_keys),
+        buckets=Buckets(settings.orders_per_minute, settings.orders_at_once),
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from dalle_mini.config import MAX_IMAGES
+from dalle_mini.config import MAX_CANDIDATES, MAX_IMAGES
 from dalle_mini.errors import ConfigError
 
 PREFIX = "DALLE_MINI_"
@@ -34,6 +34,7 @@ class Settings:
     max_body_kilobytes: int = _setting(256, "the largest request to the API", least=1)
     max_prompt: int = _setting(2000, "characters of a prompt to the API", least=1)
     max_images: int = _setting(36, "pictures of one drawing by the API", least=1, most=MAX_IMAGES)
+    max_candidates: int = _setting(144, "pictures drawn to choose from", least=1, most=MAX_CANDIDATES)
     orders_per_minute: float = _setting(30, "drawings that one address, or one key, may order a minute", least=0.01)
     orders_at_once: int = _setting(10, "as many at once after a pause", least=1)
     trusted_proxies: int = _setting(0, "proxies in front of the server, whose X-Forwarded-For is believed", least=0)

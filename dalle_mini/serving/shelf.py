@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dalle_mini.checkpoints.generation import read_generation
-from dalle_mini.checkpoints.releases import Release, available_releases, resolve
+from dalle_mini.checkpoints.releases import RANKER, Release, available_releases, resolve
 from dalle_mini.config import GenerationConfig
 from dalle_mini.errors import CheckpointError, DalleMiniError
 
@@ -22,6 +22,14 @@ def read_defaults(model: str) -> GenerationConfig:
         return read_generation(resolve(model, offline=True).transformer)
     except DalleMiniError:
         return GenerationConfig()
+
+
+def brings_ranker(model: str) -> bool:
+    """Whether a model that is here has a CLIP of its own to rank by."""
+    try:
+        return (resolve(model, offline=True).transformer / RANKER).is_dir()
+    except DalleMiniError:
+        return False
 
 
 def require_local(model: str) -> None:

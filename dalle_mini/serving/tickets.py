@@ -16,7 +16,7 @@ from dalle_mini.serving.order import Order
 from dalle_mini.serving.updates import Drawing, Failed, Finished, Update, Waiting
 
 if TYPE_CHECKING:
-    from dalle_mini.pipeline import Generation
+    from dalle_mini.generation import Generation
 
 
 Keep = Callable[["Ticket", "Generation"], object]

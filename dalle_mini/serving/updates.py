@@ -3,12 +3,13 @@
 import dataclasses
 from typing import TYPE_CHECKING
 
+from dalle_mini.config import GenerationConfig
 from dalle_mini.errors import DalleMiniError
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from dalle_mini.pipeline import Generation
+    from dalle_mini.generation import Generation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +33,11 @@ class Preparing:
 
 @dataclasses.dataclass(frozen=True)
 class Drawing:
-    """Tokens of one image so far; `pictures` is the newest preview, empty before the first."""
+    """Tokens of one image so far, drawn by `settings`; `pictures` is the newest preview, empty before the first."""
 
     done: int
     total: int
+    settings: GenerationConfig
     seconds_left: float
     pictures: "tuple[Image.Image, ...]"
 

@@ -92,7 +92,7 @@ class Kept:
 def finetune(order: Finetuning, show: Show) -> Kept:
     """Build, encode, rehearse, train and keep; raises DalleMiniError."""
     base = resolve(order.base)
-    model = load(order.base)
+    model = load(order.base).without_ranker()
     _claim(order)
     pictures = _build(order, model, show)
     tokens = _encode(order, base, model, pictures, show)

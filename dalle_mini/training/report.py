@@ -1,8 +1,6 @@
 """One HTML page of a run: its curves, its sample sheets and its run file, with everything inside it."""
 
-import base64
 import html
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,20 +9,12 @@ from PIL import Image
 
 from dalle_mini.checkpoints.staging import write_whole
 from dalle_mini.errors import DataError
+from dalle_mini.reports.page import Markup, compose_page, details, escape, figure, heading, panels, paragraph
 from dalle_mini.training.metrics import read_metrics
 from dalle_mini.training.workdir import RUN_FILE
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 560, 220, 64, 22
-_MOST_POINTS, _MOST_SHEETS, _SHEET_WIDTH = 400, 24, 1200
-_STYLE = """
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
-.curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); gap: 1.5rem; }
-figure { margin: 0; } figcaption { font-weight: 600; }
-svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: currentColor; }
-.axis { stroke: currentColor; opacity: .35; } .curve { fill: none; stroke: #0b84c6; stroke-width: 1.8; }
-img { max-width: 100%; height: auto; } pre { overflow-x: auto; }
-"""
+_MOST_POINTS, _MOST_SHEETS = 400, 24
 
 
 def write_report(workdir: Path) -> Path:
@@ -38,21 +28,15 @@ def write_report(workdir: Path) -> Path:
 
 
 def _page(workdir: Path, records: list[dict[str, float]]) -> str:
-    title = html.escape(f"Training of {workdir.absolute().name}")
     names = [name for name in records[-1] if name != "step"]
-    curves = "".join(_curve(name, [(one["step"], one[name]) for one in records if name in one]) for name in names)
+    curves = [_curve(name, [(one["step"], one[name]) for one in records if name in one]) for name in names]
     last = ", ".join(f"{name} {records[-1][name]:.4g}" for name in names)
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title><style>{_STYLE}</style></head><body>
-<h1>{title}</h1><p>Step {records[-1]["step"]:,}: {html.escape(last)}</p>
-<section class="curves">{curves}</section>
-{_sheets(workdir)}{_run_file(workdir)}
-</body></html>
-"""
+    head = paragraph(f"Step {records[-1]['step']:,}: {last}")
+    title = f"Training of {workdir.absolute().name}"
+    return compose_page(title, head, panels(curves), _sheets(workdir), _run_file(workdir))
 
 
-def _curve(name: str, points: list[tuple[float, float]]) -> str:
+def _curve(name: str, points: list[tuple[float, float]]) -> Markup:
     """A metric over the steps, as SVG; many points are averaged into fewer."""
     points = _thin(points)
     steps, values = zip(*points, strict=True)
@@ -67,7 +51,7 @@ def _curve(name: str, points: list[tuple[float, float]]) -> str:
     words = html.escape(name.replace("_", " "))
     label = html.escape(f"{name} from {values[0]:.4g} at step {left:,.0f} to {values[-1]:.4g} at step {right:,.0f}")
     floor = _HEIGHT - _BOTTOM
-    return f"""<figure><figcaption>{words}</figcaption>
+    return Markup(f"""<figure><figcaption>{words}</figcaption>
 <svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">
 <path class="axis" d="M{_LEFT} 4V{floor}H{_WIDTH}" fill="none"/>
 <text x="{_LEFT - 6}" y="15" text-anchor="end">{high:.4g}</text>
@@ -75,7 +59,7 @@ def _curve(name: str, points: list[tuple[float, float]]) -> str:
 <text x="{_LEFT}" y="{_HEIGHT - 4}">{left:,.0f}</text>
 <text x="{_WIDTH - 4}" y="{_HEIGHT - 4}" text-anchor="end">step {right:,.0f}</text>
 <polyline class="curve" points="{line}"/></svg></figure>
-"""
+""")
 
 
 def _thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -84,30 +68,24 @@ def _thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return [(group[-1][0], sum(value for _, value in group) / len(group)) for group in groups]
 
 
-def _sheets(workdir: Path) -> str:
+def _sheets(workdir: Path) -> Markup:
     """The sample sheets, the newest first; of many, some that lie evenly apart."""
     paths = sorted(workdir.glob("samples-*.png"), reverse=True)
     chosen = paths[:: -(-len(paths) // _MOST_SHEETS) or 1]
-    figures = "".join(_figure(path) for path in chosen)
-    return f"<h2>Samples</h2>{figures}" if figures else ""
+    return Markup("".join([heading("Samples"), *map(_sheet, chosen)]) if chosen else "")
 
 
-def _figure(path: Path) -> str:
-    name = html.escape(path.stem.removeprefix("samples-").lstrip("0") or "0")
+def _sheet(path: Path) -> Markup:
+    name = path.stem.removeprefix("samples-").lstrip("0") or "0"
     caption = "At the end" if name == "final" else f"Step {name}"
     try:
         with Image.open(path) as sheet:
-            sheet.thumbnail((_SHEET_WIDTH, _SHEET_WIDTH * 4))
-            buffer = io.BytesIO()
-            sheet.convert("RGB").save(buffer, "WEBP", quality=85)
+            return figure(sheet, caption, caption)
     except OSError as error:
         raise DataError(f"can't read {path}: {error}", hint="delete it, and make the report again") from error
-    data = base64.b64encode(buffer.getvalue()).decode()
-    image = f'<img src="data:image/webp;base64,{data}" alt="{caption}">'
-    return f"<figure><figcaption>{caption}</figcaption>{image}</figure>\n"
 
 
-def _run_file(workdir: Path) -> str:
+def _run_file(workdir: Path) -> Markup:
     try:
         tables = json.loads((workdir / RUN_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -117,4 +95,4 @@ def _run_file(workdir: Path) -> str:
         for table, values in tables.items()
         for line in (f"[{table}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items()), "")
     ]
-    return f"<details><summary>Run file</summary><pre>{html.escape(chr(10).join(lines))}</pre></details>"
+    return details("Run file", Markup(f"<pre>{escape(chr(10).join(lines))}</pre>"))

@@ -1,10 +1,9 @@
-"""The parts of the page that are ours, as HTML; whatever a visitor typed is escaped here and nowhere else.
+"""The parts of the page that are ours, as HTML; whatever a visitor typed is escaped here, and in `why`, nowhere else.
 
 Gradio compares new HTML with what is shown and changes what differs: live regions stay, and pictures don't flicker.
 """
 
 import base64
-import io
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -13,9 +12,9 @@ from html import escape
 from PIL import Image
 
 from dalle_mini.errors import DalleMiniError
-from dalle_mini.pipeline import Generation
-from dalle_mini.text import PromptReading
+from dalle_mini.generation import Generation
 from dalle_mini.web.examples import Example
+from dalle_mini.web.pictures import encode_webp
 
 HEADER = """
 <header>
@@ -69,13 +68,13 @@ def render_finished(name: str, generation: Generation) -> str:
     """The grid of a drawing that is kept as `name`; every tile can be downloaded."""
     prompt = generation.reading.prompt
     tiles = []
-    for index, seed in enumerate(generation.seeds):
+    for index, (seed, mark) in enumerate(zip(generation.seeds, generation.marks, strict=True)):
         address = f"pictures/{name}/{index}.png"
         number = f"{index + 1} of {len(generation.seeds)}"
         alt = escape(f"{shorten(prompt, _LONGEST_QUOTE)}, picture {number}")
         tiles.append(
-            f'<figure class="tile"><img src="{address}" alt="{alt}">'
-            f'<a class="save" href="{address}" download="{_file_name(prompt, f"seed {seed}")}"'
+            f'<figure class="tile"><img src="{address}" alt="{alt}">{render_mark(mark)}'
+            f'<a class="save" href="{address}" download="{file_name(prompt, f"seed {seed}")}"'
             f' aria-label="Download picture {number}" title="Download"></a></figure>'
         )
     return _grid(tiles, shorten(prompt, _LONGEST_QUOTE))
@@ -99,11 +98,10 @@ def render_no_result() -> str:
 
 def render_result(name: str, generation: Generation) -> str:
     """What to know about a drawing, and to do with it."""
-    file = _file_name(generation.reading.prompt, f"grid seed {generation.seed}")
+    file = file_name(generation.reading.prompt, f"grid seed {generation.seed}")
     words = 'Download<span class="wide"> grid</span>'
     download = f'<a class="action" href="pictures/{name}/grid.png" download="{file}">{words}</a>'
-    reading = _reading(generation.reading, generation.went_by)
-    return f'<div class="result">{_seed(generation.seed)}{download}{reading}</div>'
+    return f'<div class="result">{_seed(generation.seed)}{download}{_notes(generation)}</div>'
 
 
 def render_example_status(example: Example) -> str:
@@ -131,9 +129,23 @@ def as_sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
+def render_mark(mark: float | None) -> str:
+    """How well a picture fits the words, as a small badge; nothing where nobody marked it."""
+    return "" if mark is None else f'<span class="mark"><span class="spoken">Mark </span>{format_mark(mark)}</span>'
+
+
+def format_mark(mark: float) -> str:
+    """Three digits, with a true minus sign, and none before zero."""
+    return f"{mark:z.3f}".replace("-", "\N{MINUS SIGN}")
+
+
+def spell(count: int) -> str:
+    """The number as a word, as far as nine."""
+    return _NUMBERS[count] if count < len(_NUMBERS) else str(count)
+
+
 def count_pictures(count: int) -> str:
-    number = _NUMBERS[count] if count < len(_NUMBERS) else str(count)
-    return f"{number} picture{'s' * (count != 1)}"
+    return f"{spell(count)} picture{'s' * (count != 1)}"
 
 
 def shorten(text: str, length: int) -> str:
@@ -155,31 +167,31 @@ def _seed(seed: int) -> str:
     )
 
 
-def _reading(reading: PromptReading, went_by: str = "") -> str:
-    """How the prompt was understood, where that is not as it was typed, and the words that the model went by."""
-    lines = []
+def _notes(generation: Generation) -> str:
+    """How the prompt was understood, where that is not as it was typed, which words the model went by, and what is to
+    be known about the marks."""
+    reading, lines = generation.reading, []
     if reading.notes or reading.cut_text:
         lines.append(f"Read as “{shorten(reading.kept_text.strip(), _LONGEST_QUOTE)}”.")
     lines += map(as_sentence, reading.notes)
     if reading.cut_text:
         lines.append(f"There was no room for “{shorten(reading.cut_text.strip(), _LONGEST_QUOTE)}”.")
-    if went_by:
-        lines.append(as_sentence(shorten(went_by, _LONGEST_QUOTE)))
+    if generation.went_by:
+        lines.append(as_sentence(shorten(generation.went_by, _LONGEST_QUOTE)))
+    lines += map(as_sentence, generation.notes)
     if not lines:
         return ""
     return f'<p class="reading">{escape(" ".join(lines))}</p>'
 
 
 def _data_address(picture: Image.Image) -> str:
-    buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=85, method=0)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return f"data:image/webp;base64,{base64.b64encode(encode_webp(picture)).decode()}"
 
 
 def _example_address(example: Example) -> str:
     return f"examples/{escape(example.file)}"
 
 
-def _file_name(prompt: str, detail: str) -> str:
+def file_name(prompt: str, detail: str) -> str:
     words = re.sub(r"[^a-z0-9]+", "-", f"{prompt.lower()[:_LONGEST_NAME]} {detail}")
     return f"{words.strip('-')}.png"

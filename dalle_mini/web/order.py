@@ -13,15 +13,19 @@ def read_order(
     temperature: float,
     top_k: float,
     top_p: float,
+    candidates: float,
+    variety: float,
     seed: str | None,
 ) -> Order:
-    """The order in the fields; ConfigError and PromptError say what can't be drawn."""
+    """The order in the fields; ConfigError and PromptError say what can't be drawn. No candidates: as many as usual."""
     settings = GenerationConfig(
         images=round(images),
         guidance_scale=float(guidance_scale),
         temperature=float(temperature),
         top_k=round(top_k),
         top_p=float(top_p),
+        candidates=round(candidates) or None,
+        variety=float(variety),
     )
     return Order(model, prompt or "", settings, read_seed(seed or ""))
 

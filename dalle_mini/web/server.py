@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from dalle_mini.checkpoints.releases import resolve
+from dalle_mini.checkpoints.releases import resolve, resolve_clip
 from dalle_mini.serving.settings import Settings, read_settings
 from dalle_mini.web.address import default_host, default_port, listen, web_address
 from dalle_mini.web.examples import FOLDER, read_examples
@@ -19,6 +19,7 @@ from dalle_mini.web.examples import FOLDER, read_examples
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from dalle_mini.serving.service import Service
     from dalle_mini.web.studio import Studio
 
 ASSETS = Path(__file__).parents[2] / "assets"
@@ -31,10 +32,12 @@ def serve(
     host: str | None = None,
     port: int | None = None,
     model: str = "nano",
+    ranker: str | None = None,
     open_browser: bool = False,
     settings: Settings | None = None,
 ) -> None:
-    """Serve the page and the API until Ctrl-C or SIGTERM; `model` is downloaded first where that is needed.
+    """Serve the page and the API until Ctrl-C or SIGTERM; `model`, and the CLIP `ranker` for it, are downloaded first
+    if need be.
 
     SIGTERM lets drawings be finished, as far as there is time. A host or port of None is what `GRADIO_SERVER_NAME` and
     `GRADIO_SERVER_PORT` say, else 127.0.0.1 and 7860; settings of None are those of the environment. OutputError where
@@ -45,19 +48,23 @@ def serve(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), listen(host, port) as listener:
         resolve(model)
-        _run(listener, model, settings or read_settings(), open_browser=open_browser)
+        if ranker is not None:
+            resolve_clip(ranker)
+        # Only now, for a port in use is to be told at once, and importing takes seconds.
+        from dalle_mini.serving.service import build_service
+
+        _run(listener, build_service(model, settings or read_settings(), ranker=ranker), open_browser=open_browser)
 
 
-def _run(listener: socket.socket, model: str, settings: Settings, *, open_browser: bool) -> None:
-    # Only here, for these take seconds to import, and a port in use is to be told at once.
+def _run(listener: socket.socket, service: "Service", *, open_browser: bool) -> None:
     import uvicorn
 
     from dalle_mini.serving.app import Door, build_api, guard
-    from dalle_mini.serving.service import build_service
     from dalle_mini.web.studio import Studio
 
-    service = build_service(model, settings)
-    app = guard(Door(build_api(service), build_app(Studio(service.engine, model))), service)
+    app = guard(
+        Door(build_api(service), build_app(Studio(service.engine, service.model, ranker=service.ranker))), service
+    )
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -87,7 +94,7 @@ def _run(listener: socket.socket, model: str, settings: Settings, *, open_browse
         _draining = False
 
         def _drain(self) -> None:
-            service.engine.drain(settings.drain_seconds)
+            service.engine.drain(service.settings.drain_seconds)
             self.should_exit = True
 
     try:
@@ -111,10 +118,10 @@ def build_app(studio: "Studio") -> "FastAPI":
     pictures, examples = Pictures(), read_examples()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
-    def respond(png: bytes | None) -> Response:
-        if png is None:
+    def respond(content: bytes | None, media_type: str = "image/png") -> Response:
+        if content is None:
             raise HTTPException(404, "this picture is no longer kept; draw it again with its seed")
-        return Response(png, media_type="image/png", headers=_PICTURES_STAY)
+        return Response(content, media_type=media_type, headers=_PICTURES_STAY)
 
     @app.get("/pictures/{name}/grid.png")
     def get_grid(name: str) -> Response:
@@ -123,6 +130,14 @@ def build_app(studio: "Studio") -> "FastAPI":
     @app.get("/pictures/{name}/{index}.png")
     def get_tile(name: str, index: int) -> Response:
         return respond(pictures.encode_tile(name, index))
+
+    @app.get("/pictures/{name}/candidates/{place}.png")
+    def get_candidate(name: str, place: int) -> Response:
+        return respond(pictures.encode_candidate(name, place))
+
+    @app.get("/pictures/{name}/candidates/{place}.webp")
+    def get_thumbnail(name: str, place: int) -> Response:
+        return respond(pictures.encode_thumbnail(name, place), "image/webp")
 
     if examples:
         app.mount("/examples", StaticFiles(directory=FOLDER))

@@ -25,10 +25,10 @@ Update = Waiting | Preparing | Drawing | Finished
 
 
 class Studio:
-    """The page's side of the engine; `model` is the one that visitors find chosen."""
+    """The page's side of the engine; `model` is the one that visitors find chosen, `ranker` the CLIP named for it."""
 
-    def __init__(self, engine: Engine, model: str) -> None:
-        self.model = model
+    def __init__(self, engine: Engine, model: str, *, ranker: str | None = None) -> None:
+        self.model, self.ranker = model, ranker
         self._engine = engine
 
     def draw(self, order: Order) -> Generator[Update]:

@@ -12,19 +12,22 @@ from typing import Any
 
 import gradio as gr
 
-from dalle_mini.config import MAX_SEED
+from dalle_mini.config import MAX_SEED, GenerationConfig
 from dalle_mini.errors import DalleMiniError
+from dalle_mini.generation import Generation
 from dalle_mini.serving import shelf
 from dalle_mini.web import markup
 from dalle_mini.web.examples import Example
 from dalle_mini.web.order import read_order
 from dalle_mini.web.pictures import Pictures
 from dalle_mini.web.studio import ROOM, Drawing, Finished, Preparing, Studio, Update, Waiting
+from dalle_mini.web.why import render_no_why, render_why
 
 Changes = dict[Any, Any]
 """New values of components; those that are not named stay as they are."""
 
 _MAX_IMAGES = 36
+_MAX_CANDIDATES = 144
 _ON_CLICK = """
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-%(name)s]");
@@ -107,6 +110,24 @@ class Page:
                     label="Top-p",
                     info="The likeliest; 1 is all",
                 )
+            candidates, variety, is_ranked = self._usual_choices(self.studio.model, defaults)
+            with gr.Row(visible=is_ranked) as self.choosing:
+                self.candidates = gr.Slider(
+                    0,
+                    _MAX_CANDIDATES,
+                    candidates,
+                    step=1,
+                    label="Candidates",
+                    info="How many to draw; 0 is auto",
+                )
+                self.variety = gr.Slider(
+                    0,
+                    1,
+                    variety,
+                    step=0.05,
+                    label="Variety",
+                    info="Low is best, high is varied",
+                )
             self.seed = gr.Textbox(
                 label="Seed",
                 info=f"A whole number up to {MAX_SEED}; the same one draws the same pictures",
@@ -125,9 +146,11 @@ class Page:
             "result",
             _ON_CLICK % {"name": "seed"},
         )
+        self.why = _html(render_no_why(), "why", _ON_CLICK % {"name": "candidate"})
         self.cards = _html(markup.render_examples(self.examples, first), "examples", _ON_CLICK % {"name": "example"})
 
     def _connect(self) -> None:
+        choices = [self.candidates, self.variety]
         quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         fields = [
             self.prompt,
@@ -137,9 +160,10 @@ class Page:
             self.temperature,
             self.top_k,
             self.top_p,
+            *choices,
             self.seed,
         ]
-        shown = [self.status, self.grid, self.result, self.cards, self.run, self.stop]
+        shown = [self.status, self.grid, self.result, self.why, self.cards, self.run, self.stop]
         drawing = gr.on(
             [self.prompt.submit, self.run.click],
             self.draw,
@@ -154,10 +178,11 @@ class Page:
         self.model.change(
             self.apply_defaults,
             self.model,
-            [self.guidance_scale, self.temperature, self.top_k, self.top_p],
+            [self.guidance_scale, self.temperature, self.top_k, self.top_p, *choices, self.choosing],
             **quick,
         )
         self.result.choose(self.keep_seed, None, [self.seed, self.settings, self.status], **quick)
+        self.why.choose(self.explain, None, [self.why, self.status], **quick)
         self.cards.choose(self.show_example, None, [self.prompt, *shown], **quick)
 
     def draw(self, *fields: Any) -> Iterator[Changes]:
@@ -180,6 +205,7 @@ class Page:
             self.status: markup.render_status("Starting…"),
             self.grid: markup.render_blank(count),
             self.result: markup.render_no_result(),
+            self.why: render_no_why(),
             self.cards: markup.render_examples(self.examples),
             self.run: gr.update(visible=False),
             self.stop: gr.update(visible=True),
@@ -192,16 +218,17 @@ class Page:
             case Preparing(model):
                 words = f"Getting the model {markup.shorten(Path(model).name, 40)} ready…"
                 return {self.status: markup.render_status(words)}
-            case Drawing(done, total, seconds_left, pictures):
+            case Drawing(done, total, settings, seconds_left, pictures):
                 detail = f"{done} of {total} tokens, about {_describe_seconds(seconds_left)} left"
-                status = markup.render_status("Drawing", detail=detail, done=done, total=total)
+                status = markup.render_status(_describe_drawing(settings), detail=detail, done=done, total=total)
                 return {self.status: status} | ({self.grid: markup.render_unfinished(pictures)} if pictures else {})
             case Finished(generation, seconds):
                 name = self.pictures.add(generation)
-                words = markup.as_sentence(markup.count_pictures(len(generation.images)))
+                words = _describe_finished(generation)
                 return self._end(markup.render_status(words, detail=f"Drawn in {_describe_seconds(seconds)}")) | {
                     self.grid: markup.render_finished(name, generation),
                     self.result: markup.render_result(name, generation),
+                    self.why: render_why(name, generation),
                 }
 
     def _end(self, status: str) -> Changes:
@@ -210,10 +237,18 @@ class Page:
     def show_stopped(self) -> Changes:
         return self._end(markup.render_status("Stopped. The pictures are unfinished."))
 
-    def apply_defaults(self, model: str) -> list[float]:
-        """The settings that a model is best drawn with."""
+    def apply_defaults(self, model: str) -> list[Any]:
+        """The settings that a model is best drawn with, and whether there is anything to choose by."""
         defaults = shelf.read_defaults(model)
-        return [defaults.guidance_scale, defaults.temperature, min(defaults.top_k, 256), defaults.top_p]
+        candidates, variety, is_ranked = self._usual_choices(model, defaults)
+        drawing = [defaults.guidance_scale, defaults.temperature, min(defaults.top_k, 256), defaults.top_p]
+        return [*drawing, candidates, variety, gr.update(visible=is_ranked)]
+
+    def _usual_choices(self, model: str, defaults: GenerationConfig) -> tuple[int, float, bool]:
+        """Candidates, variety, and whether there is a ranker, without which there is nothing to choose by."""
+        if shelf.brings_ranker(model) or (model == self.studio.model and self.studio.ranker is not None):
+            return min(defaults.candidates or 0, _MAX_CANDIDATES), defaults.variety, True
+        return 0, 0.0, False
 
     def keep_seed(self, event: gr.EventData) -> Changes:
         """Put a seed into its field, where it can be seen."""
@@ -224,6 +259,14 @@ class Page:
             self.status: markup.render_status(f"Seed {seed} is kept for the next drawings."),
         }
 
+    def explain(self, event: gr.EventData) -> Changes:
+        """Say why a candidate has its mark; the panel names its drawing and its place in it."""
+        name, _, place = str(event.value).partition("/")
+        generation = self.pictures.find(name)
+        if generation is None or place not in map(str, range(len(generation.candidates))):
+            return {self.status: markup.render_status("This drawing is no longer kept. Draw it again.", error=True)}
+        return {self.why: render_why(name, generation, int(place))}
+
     def show_example(self, event: gr.EventData) -> Changes:
         example = self.examples[int(event.value)]
         return {
@@ -231,12 +274,25 @@ class Page:
             self.status: markup.render_example_status(example),
             self.grid: markup.render_example(example),
             self.result: markup.render_example_result(example),
+            self.why: render_no_why(),
             self.cards: markup.render_examples(self.examples, example),
         }
 
 
 def _html(value: str, name: str | None = None, script: str | None = None) -> gr.HTML:
     return gr.HTML(value, elem_id=name, js_on_load=script, apply_default_css=False)
+
+
+def _describe_drawing(settings: GenerationConfig) -> str:
+    count, shown = settings.candidates or settings.images, settings.images
+    return f"Drawing {count}, showing the best {shown}" if count > shown else "Drawing"
+
+
+def _describe_finished(generation: Generation) -> str:
+    count, shown = len(generation.candidates), len(generation.images)
+    if count == shown:
+        return markup.as_sentence(markup.count_pictures(shown))
+    return f"{shown} of {count}, good and varied." if generation.settings.variety else f"The best {shown} of {count}."
 
 
 def _describe_line(ahead: int) -> str:

@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--table", type=Path, help="folder of the table's reports, for good.webp and bad.webp")
     parser.add_argument("--count", type=int, default=SCENES, help="scenes to measure on")
     options = parser.parse_args()
-    model, settings = dalle_mini.load(options.model), read_settings(options.world)
+    model, settings = dalle_mini.load(options.model).without_ranker(), read_settings(options.world)
     world, indices = load_world(settings.config), range(options.count)
     figures = {
         name: measure(model, draw_scenes(world, UNSEEN_SEED, indices, held_out, settings.size))

@@ -1,9 +1,10 @@
 """The table of what the bundled model reaches: `python -m recipes.nano.table --out out/nano/table`.
 
 A row is a kind of prompts, 500 each, none of them trained on; its columns are what was judged: the first picture drawn,
-the best of 36 by the model's CLIP, and for comparison random tokens, the nearest training scene by caption, real
-renderings, and those through the VQGAN and back, the ceiling. Every cell is a report of `dalle_mini.evaluate` in a
-folder of its own; those that are there are kept, so what was stopped goes on. `--count` takes fewer prompts.
+the best of the first 9, 18 and 36 of one drawing by the model's CLIP, and for comparison random tokens, the nearest
+training scene by caption, real renderings, and those through the VQGAN and back, the ceiling. Every cell is a report of
+`dalle_mini.evaluate` in a folder of its own; those that are there are kept, so what was stopped goes on. `--count`
+takes fewer prompts. ranking.md tells what choosing among so many gains and costs.
 """
 
 import argparse
@@ -23,18 +24,19 @@ from PIL import Image
 
 import dalle_mini
 from dalle_mini.checkpoints.digests import model_digest
-from dalle_mini.checkpoints.releases import resolve
+from dalle_mini.checkpoints.releases import RANKER, resolve
 from dalle_mini.checkpoints.staging import write_whole
 from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import DalleMiniError
 from dalle_mini.evaluate.pictures import Drawn, NearestScene, RandomTokens
 from dalle_mini.evaluate.prompts import LabelledPrompt
-from dalle_mini.evaluate.report import JSON, Setting, describe, write_report
+from dalle_mini.evaluate.report import Setting, describe, write_report
 from dalle_mini.evaluate.verdicts import PictureSource, evaluate
 from dalle_mini.judging import Judge
 from dalle_mini.pipeline import DalleMini, enable_compilation_cache
-from dalle_mini.ranking import Clip
+from dalle_mini.reports.folder import JSON
 from dalle_mini.training.vqgan import reconstruct
+from recipes.nano.ranking_table import Row, measure_seconds, write_ranking, write_table
 from recipes.nano.ship import SETTINGS
 from recipes.world import prompts as world_prompts
 from recipes.world.facts import Facts
@@ -45,7 +47,8 @@ from recipes.world.world import load_world
 
 SEED = 1_000_003
 """Of the prompts, and of their pictures."""
-BEST_OF = 36
+BEST_OF = (9, 18, 36)
+"""Pictures to choose from; the first so many of one drawing."""
 MOST_TRIED = 20
 """Times as many prompts as are asked for, of which some name what the judge can't tell."""
 
@@ -122,7 +125,6 @@ class Bench:
 
     model: DalleMini
     judge: Judge
-    clip: Clip | None
     settings: Settings
     scenes: RecordSet | None
     digests: Mapping[str, str]
@@ -131,13 +133,12 @@ class Bench:
     def open(cls, name: str, settings: Settings, scenes: Path) -> "Bench":
         release = resolve(name)
         folders = {"model": release.transformer, "vqgan": release.vqgan, "judge": release.transformer / "judge"}
-        ranker = release.transformer / "clip"
-        if ranker.is_dir():
-            folders["clip"] = ranker
+        model = dalle_mini.load(name)
+        if model.ranker:
+            folders["clip"] = release.transformer / RANKER
         return cls(
-            dalle_mini.load(name),
+            model,
             Judge.load(folders["judge"]),
-            Clip.load(ranker) if ranker.is_dir() else None,
             settings,
             RecordSet.open(scenes, "pictures") if scenes.is_dir() else None,
             {of: model_digest(folder) for of, folder in folders.items()},
@@ -145,7 +146,7 @@ class Bench:
 
     def sources(self, kind: str, prompts: Sequence[LabelledPrompt]) -> Iterator[PictureSource]:
         """Who draws: the model first."""
-        yield Drawn(self.model, BEST_OF if self.clip else 1)
+        yield Drawn(self.model, max(BEST_OF) if self.model.ranker else 1)
         yield RandomTokens(self.model.vqgan_params, self.model.vqgan_config)
         if self.scenes:
             yield NearestScene.of(self.scenes)
@@ -171,12 +172,13 @@ def measure(bench: Bench, kind: str, out: Path, count: int) -> dict[str, dict[st
                 bench.judge,
                 prompts,
                 seed=SEED,
-                ranker=bench.clip if drawn else None,
+                ranker=bench.model.ranker if drawn else None,
+                best_of=BEST_OF,
                 on_progress=lambda share, done, say=say: say(f"{done} of {len(prompts)}") if done % 50 == 0 else None,
             )
             images = source.images if isinstance(source, Drawn) else 1
             setting = Setting(source.name, images, SEED, bench.digests, settings=source.settings)
-            found = describe(setting, bench.judge, judged)
+            found = describe(setting, bench.judge, judged) | {"seconds": measure_seconds(judged)}
             write_report(folder, found, judged)
         reports[name] = found
     return reports
@@ -193,7 +195,8 @@ def read_report(folder: Path, digests: Mapping[str, str], prompts: int) -> dict[
 
 def write_row(name: str, measure: str, reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """A row of the table: the share of each who drew, and the number of prompts."""
-    cells = [reports.get("model", {}).get("fields"), reports.get("model", {}).get("best_by_clip")]
+    model = reports.get("model", {})
+    cells = [model.get("fields"), *(model.get("best_by_clip", {}).get(str(count)) for count in BEST_OF)]
     others = ("random tokens", "nearest scene", "rendering", "reconstruction")
     cells += [reports.get(other, {}).get("fields") for other in others]
     shares = [each[measure]["share"] if each else None for each in cells]
@@ -204,18 +207,13 @@ def write_row(name: str, measure: str, reports: Mapping[str, Mapping[str, Any]])
 HEAD = [
     "judged right",
     "first drawn",
-    f"best of {BEST_OF}",
+    *(f"best of {count}" for count in BEST_OF),
     "random tokens",
     "nearest scene",
     "real renderings",
     "through the VQGAN",
     "prompts",
 ]
-
-
-def write_table(rows: Sequence[Sequence[str]]) -> str:
-    """The table as Markdown."""
-    return "".join(f"| {' | '.join(row)} |\n" for row in [HEAD, ["---"] * len(HEAD), *rows])
 
 
 def main() -> None:
@@ -232,11 +230,16 @@ def main() -> None:
     try:
         enable_compilation_cache()
         bench, rows = Bench.open(options.model, read_settings(options.world), options.scenes), []
+        measured: list[Row] = []
         for name, (kind, counted) in ROWS.items():
             if kind in options.rows.split(","):
-                rows.append(write_row(name, counted, measure(bench, kind, options.out, options.count)))
-                write_whole(options.out / "table.md", write_table(rows).encode())
-                print(write_table(rows[-1:]).splitlines()[-1], flush=True)
+                reports = measure(bench, kind, options.out, options.count)
+                rows.append(write_row(name, counted, reports))
+                if reports:
+                    measured.append(Row(name, counted, reports["model"]))
+                write_whole(options.out / "table.md", write_table(HEAD, rows).encode())
+                write_whole(options.out / "ranking.md", write_ranking(measured, BEST_OF).encode())
+                print(write_table(HEAD, rows[-1:]).splitlines()[-1], flush=True)
     except DalleMiniError as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
         raise SystemExit(2) from error

@@ -60,7 +60,8 @@ class Encoder:
         return self._norm(x + self._dense(inner, f"{name}.output.dense"), f"{name}.output.LayerNorm")
 
     def _dense(self, x: np.ndarray, name: str) -> np.ndarray:
-        return x @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+        rows = x.reshape(-1, x.shape[-1])  # one product, not one a text
+        return (rows @ self.weights[f"{name}.weight"].T).reshape(*x.shape[:2], -1) + self.weights[f"{name}.bias"]
 
     def _norm(self, x: np.ndarray, name: str) -> np.ndarray:
         centered = x - x.mean(-1, keepdims=True)
@@ -70,4 +71,4 @@ class Encoder:
 
 def gelu(x: np.ndarray) -> np.ndarray:
     """The tanh approximation, which differs from the exact function by 0.0005 at most."""
-    return 0.5 * x * (1 + np.tanh(0.7978846 * (x + 0.044715 * x**3)))
+    return 0.5 * x * (1 + np.tanh(0.7978846 * (x + 0.044715 * x * x * x)))

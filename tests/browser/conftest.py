@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from doubles import make_tiny_model
+from doubles import make_tiny_clip, make_tiny_model
 from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 from served import PATIENCE, Server
 
@@ -23,6 +23,7 @@ FLAGS = (
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("served")
     make_tiny_model(folder / "home" / "models" / "slow", side=40)
+    make_tiny_clip(make_tiny_model(folder / "home" / "models" / "ranked", side=16) / "clip")
     server = Server(make_tiny_model(folder / "tiny", side=16), folder / "home")
     try:
         server.address = server.wait_for(r"DALL·E mini is at (\S+)")[1]

@@ -17,8 +17,9 @@
     return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
   };
   const hasText = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+  const gradio = document.querySelector(".gradio-container");
   return [...document.querySelectorAll("body *")]
-    .filter((element) => element.checkVisibility() && hasText(element) && element.closest(".gradio-container"))
+    .filter((element) => element.checkVisibility() && hasText(element) && (!gradio || gradio.contains(element)))
     .filter((element) => contrast(element) < 4.5)
     .map((element) => `${contrast(element).toFixed(2)} ${element.innerText} ${element.className}`);
 };

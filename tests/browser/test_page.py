@@ -73,12 +73,12 @@ def set_count(page: Page, count: int) -> None:
     set_field(page, "number input for Pictures", str(count))
 
 
-def choose_slow_model(page: Page) -> None:
-    """One that is still drawing when a busy machine's browser comes to look."""
+def choose_model(page: Page, name: str) -> None:
+    """`slow` is still drawing when a busy machine's browser comes to look, `ranked` brings a CLIP."""
     if not page.get_by_label("Model").is_visible():
         page.get_by_role("button", name="Settings").click()
     page.get_by_label("Model").click()
-    page.get_by_role("option", name="slow").click()
+    page.get_by_role("option", name=name).click()
 
 
 def find_overflow(page: Page) -> int:
@@ -120,7 +120,7 @@ def fetch_grid(page: Page) -> Image.Image:
 
 def test_stop_frees_the_device(page: Page, server: Server) -> None:
     start = len(server.log)
-    choose_slow_model(page)
+    choose_model(page, "slow")
     set_count(page, 36)
     run(page, "an owl in the woods")
     expect(page.get_by_role("progressbar")).to_be_visible()
@@ -135,7 +135,7 @@ def test_stop_frees_the_device(page: Page, server: Server) -> None:
 def test_leaving_the_page_frees_the_device(open_page: OpenPage, server: Server) -> None:
     start = len(server.log)
     page, other = open_page(), open_page()
-    choose_slow_model(page)
+    choose_model(page, "slow")
     set_count(page, 36)
     run(page, "an owl in the woods")
     expect(page.get_by_role("progressbar")).to_be_visible()
@@ -145,6 +145,58 @@ def test_leaving_the_page_frees_the_device(open_page: OpenPage, server: Server) 
     server.wait_for("a drawing was stopped", start)
     assert "drew 36" not in server.log[start:]
     expect(find_status(other)).to_contain_text("Drawn in")
+
+
+def test_the_best_of_more_are_shown_and_the_page_says_why(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page(390)
+    candidates = page.get_by_label("number input for Candidates")
+    expect(candidates).to_be_hidden()
+    choose_model(page, "ranked")
+    expect(candidates).to_be_visible()
+    set_field(page, "number input for Candidates", "18")
+    page.evaluate(WATCH)
+    expect(draw(page, "a red car")).to_have_count(9)
+    seen = [moment["status"] for moment in page.evaluate("seen")]
+    assert any("Drawing 18, showing the best 9" in status for status in seen)
+    expect(find_status(page)).to_contain_text("The best 9 of 18.")
+    marks = page.locator("#grid .mark").all_inner_texts()
+    numbers = [float(mark.split()[-1].replace("−", "-")) for mark in marks]
+    assert len(numbers) == 9 and numbers == sorted(numbers, reverse=True)
+
+    page.get_by_text("Why these nine?").focus()
+    page.keyboard.press("Enter")
+    pictures = page.locator("#why").get_by_role("button")
+    expect(pictures).to_have_count(18)
+    expect(page.locator("#why .left-out")).to_have_count(9)
+    for _ in range(12):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(pictures.nth(11)).to_have_attribute("aria-pressed", "true")
+    expect(pictures.nth(11)).to_be_focused()
+    chosen = page.locator("#why .chosen")
+    expect(chosen).to_contain_text("Picture 12 of 18")
+    expect(page.locator("#why").get_by_role("rowheader")).to_have_text(["a", "red", "car"])
+    contrast = (Path(__file__).parent / "contrast.js").read_text()
+    assert not page.evaluate(NAMELESS)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        expect(page.locator("body.dark")).to_have_count(int(scheme == "dark"))
+        assert not page.evaluate(contrast)
+        assert find_overflow(page) == 0
+    recipe = read_recipe(download(page, chosen.get_by_role("link", name="Download"), tmp_path))
+    assert recipe["candidates"] == 1 and f"seed {recipe['seed']}" in chosen.inner_text()
+    choose_model(page, "tiny")
+    expect(candidates).to_be_hidden()
+    draw(page, "a red car")
+    expect(page.locator("#why details")).to_have_count(0)
+
+
+def test_more_than_can_be_chosen_from_is_told_in_words(page: Page) -> None:
+    choose_model(page, "ranked")
+    expect(page.get_by_label("number input for Candidates")).to_be_visible()
+    set_field(page, "number input for Candidates", "4")
+    run(page, "a red car")
+    expect(find_status(page)).to_contain_text("Candidates=4 must be from 9, as many as are shown, to 512.")
 
 
 PROMPTS = {

@@ -22,7 +22,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=10,
 )
-fields = ["seed", "guidance_scale", "temperature", "top_k", "top_p", "unknown"]
+fields = ["seed", "guidance_scale", "temperature", "top_k", "top_p", "candidates", "variety", "unknown"]
 numbers = st.integers(-(2**40), 2**40) | st.floats() | st.integers(1, 4)
 orders = st.fixed_dictionaries(
     {"prompt": st.text(max_size=50) | json_values, "images": st.integers(1, 3)},

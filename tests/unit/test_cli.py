@@ -1,5 +1,6 @@
 """The command line as a whole: help, mistyped words, signals, and errors that become words."""
 
+import logging
 import os
 import resource
 import signal
@@ -12,7 +13,7 @@ import pytest
 from dalle_mini.cli import main
 from dalle_mini.cli.commands import build_parser
 from dalle_mini.cli.reference import write_reference
-from dalle_mini.cli.reporting import report
+from dalle_mini.cli.reporting import log_to_stderr, report
 from dalle_mini.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -85,6 +86,18 @@ def test_every_option_and_command_is_explained() -> None:
 
     unexplained = [(prog, action.dest) for prog, action in walk(build_parser()) if not action.help]
     assert all(dest.endswith("command") for _, dest in unexplained)
+
+
+def test_a_line_of_the_log_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Although a library has given the root logger a handler, as some do when they first log."""
+    others = logging.StreamHandler(sys.stderr)
+    logging.getLogger().addHandler(others)
+    try:
+        with log_to_stderr(logging.INFO, verbose=False):
+            logging.getLogger("dalle_mini.training.loop").info("continuing at step 7")
+    finally:
+        logging.getLogger().removeHandler(others)
+    assert capsys.readouterr().err.count("continuing at step 7") == 1
 
 
 @pytest.mark.parametrize("verbose", [False, True])

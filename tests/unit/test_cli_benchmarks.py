@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from doubles import make_tiny_model
+from doubles import make_tiny_clip, make_tiny_model
+
+from dalle_mini.checkpoints.releases import resolve
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -23,6 +25,26 @@ def test_generate_prints_one_line_of_json(
     assert record["machine"]["backend"] == "cpu" and record["machine"]["cores"] >= 1
     assert record["seconds"] > record["decode_seconds"] > 0 and record["cpu_seconds"] > 0
     assert 50 < record["peak_megabytes"] < 10_000
+
+
+def test_ranking_is_held_against_drawing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, ranker = str(make_tiny_model(tmp_path / "model")), str(make_tiny_clip(tmp_path / "clip"))
+    words = ["ranking.py", "--model", model, "--ranker", ranker, "--candidates", "12", "--repeats", "1"]
+    monkeypatch.setattr(sys, "argv", words)
+    runpy.run_path(str(BENCHMARKS / "ranking.py"), run_name="__main__")
+    record = json.loads(capsys.readouterr().out)
+    assert (record["benchmark"], record["ranker"], record["candidates"]) == ("ranking", "clip", 12)
+    assert record["drawing_seconds"] > 0 and record["ranking_seconds"] > 0
+    assert record["share"] == pytest.approx(record["ranking_seconds"] / record["drawing_seconds"], rel=0.1)
+
+
+def test_a_ranker_that_guesses_has_the_sizes_of_the_recipe() -> None:
+    benchmark = runpy.run_path(str(BENCHMARKS / "ranking.py"))
+    ranker = benchmark["make_ranker"](resolve("nano").tokenizer)
+    assert ranker.config.vision_config.image_size == 96 and ranker.config.projection_dim == 128
+    assert ranker.tokenizer.vocab_size <= ranker.config.text_config.vocab_size
 
 
 def test_startup_measures_a_process_of_its_own(tmp_path: Path) -> None:

@@ -57,9 +57,10 @@ def test_a_model_is_judged_on_prompts(here: Path, capsys: pytest.CaptureFixture[
         "attribute": 1,
         "count": 1,
     }
-    assert report["best_by_clip"].keys() == report["fields"].keys()
+    assert report["best_by_clip"]["2"].keys() == report["fields"].keys()
     assert report["trusted"]["thing_top1"] and not report["trusted"]["count"]
-    assert report["settings"] == {"images": 2, "guidance_scale": 3.0, "temperature": 0.9, "top_k": 32, "top_p": 1.0}
+    drawing = {"guidance_scale": 3.0, "temperature": 0.9, "top_k": 32, "top_p": 1.0}
+    assert report["settings"] == drawing | {"images": 2, "candidates": None, "variety": 0.0}
     assert report["digests"].keys() == {"model", "vqgan", "judge", "clip", "prompts"}
     # The same command gives the same report, in the same folder.
     assert main(command) == 0 and read_report(here / "out") == report
@@ -86,7 +87,7 @@ def test_baselines_have_reports_of_the_same_form(here: Path, options: str, name:
     assert main(["evaluate", "--model", "./tiny", "--out", "out", *options.split()]) == 0
     report = read_report(here / "out")
     assert report["model"] == name and len(report["prompts"]) == prompts
-    assert report["fields"]["thing_top1"]["prompts"] == prompts and report["best_by_clip"] is None
+    assert report["fields"]["thing_top1"]["prompts"] == prompts and report["best_by_clip"] == {}
     assert sorted(path.name for path in (here / "out").iterdir()) == FILES
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from doubles import make_tiny_model
+from doubles import make_tiny_clip, make_tiny_model
 from PIL import Image
 
 from dalle_mini.cli import main
@@ -60,6 +60,15 @@ def read_pixels(path: str | Path) -> np.ndarray:
         (["a cat", "--temperature", "hot"], "argument --temperature: 'hot' is not a number", "--help"),
         (["a cat", "--top-k", "-1"], "top_k=-1 must be 0 (off) or more", "--help"),
         (["a cat", "--top-p", "0"], "top_p=0.0 must be above 0", "--help"),
+        (["a cat", "--candidates", "0"], "candidates=0 must be from 1", "--help"),
+        (
+            ["a cat", "--candidates", "4", "--images", "5"],
+            "candidates=4 must be from 5",
+            "--help",
+        ),
+        (["a cat", "--variety", "2"], "variety=2.0 must be from 0 (best) to 1 (varied)", "--help"),
+        (["a cat", "--ranker", "./nowhere"], "nowhere does not exist", "give the directory"),
+        (["a cat", "--ranker", "some/body", "--offline"], "some/body is not on this machine", ""),
         (["a cat", "--model", "nanno"], "unknown model 'nanno'", "did you mean 'nano'?"),
         (["a cat", "--model", "./nowhere"], "nowhere does not exist", "give the directory"),
         (["a cat", "--model", "some/body", "--offline"], "some/body is not on this machine", "--model nano"),
@@ -140,7 +149,12 @@ def test_a_line_of_json_for_every_prompt(model: str, here: Path, capsys: pytest.
     )
     shown = capsys.readouterr()
     first, second = map(json.loads, shown.out.splitlines())
-    assert set(first) == {"prompt", "path", "tiles", "seeds", "recipe", "reading", "seconds"}
+    assert set(first) == {
+        "prompt", "path", "tiles", "candidates_sheet", "seeds", "marks", "recipe", "reading", "candidates", "notes",
+        "seconds",
+    }  # fmt: skip
+    assert first["marks"] == [None, None] and first["candidates_sheet"] is None
+    assert [entry["seed"] for entry in first["candidates"]] == first["seeds"]
     assert first["prompt"] == "A 🐱"
     assert first["reading"] == {"text": " a, cat face", "notes": ["emoji were spelled out"], "cut": ""}
     assert second["reading"]["cut"] and long.strip().endswith(second["reading"]["cut"])
@@ -157,6 +171,39 @@ def test_a_line_of_json_for_every_prompt(model: str, here: Path, capsys: pytest.
     notes = shown.err.splitlines()
     assert notes[0] == "note: read as 'a, cat face': emoji were spelled out"
     assert notes[1].startswith("note: too long for the model")
+
+
+def test_more_candidates_need_a_ranker(model: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", PROMPT, "--model", model, "--candidates", "18"]) == 2
+    error, hint = capsys.readouterr().err.splitlines()
+    assert error.startswith("error: candidates=18 of which 9 are shown: ") and "name a CLIP" in hint
+    assert not list(here.iterdir())
+
+
+def test_the_best_of_more_candidates_are_written_with_their_marks(
+    model: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ranker = str(make_tiny_clip(here.parent / "ranker"))
+    command = ["generate", PROMPT, "--model", model, "--ranker", ranker, "--seed", "7", "--images", "2", "--tiles"]
+    assert main([*command, "--candidates", "12", "--candidates-sheet", "--json", "--out", "best.png"]) == 0
+    shown = capsys.readouterr()
+    record = json.loads(shown.out)
+    written = ["best.png", "best_1.png", "best_2.png", "best_candidates.png"]
+    assert sorted(path.name for path in here.iterdir()) == written
+    assert record["candidates_sheet"] == "best_candidates.png"
+    marks = [entry["mark"] for entry in record["candidates"]]
+    assert marks == sorted(marks, reverse=True) and len(marks) == 12 and record["marks"] == marks[:2]
+    assert [entry["shown"] for entry in record["candidates"]] == [True] * 2 + [False] * 10
+    assert [word for word, _ in record["candidates"][11]["words"]] == PROMPT.split()
+    assert record["recipe"] == read_recipe("best_candidates.png") == read_recipe("best.png")
+    assert shown.err.splitlines() == [
+        "note: the best 2 of 12",
+        f"note: ranked by ranker, which was not made for {Path(model).name}",
+    ]
+    alone = read_recipe("best_2.png")
+    again = ["generate", PROMPT, "--model", model, "--seed", str(alone["seed"]), "--images", "1", "--tiles", "--quiet"]
+    assert main([*again, "--out", "again.png"]) == 0
+    assert (read_pixels("again_1.png") == read_pixels("best_2.png")).all()
 
 
 def test_prompts_come_from_arguments_files_and_the_standard_input(

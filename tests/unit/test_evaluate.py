@@ -20,7 +20,7 @@ from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import DataError, OutputError, PromptError
 from dalle_mini.evaluate.pictures import CaptionIndex, NearestScene, RandomTokens, Reconstruction
 from dalle_mini.evaluate.prompts import LabelledPrompt, PromptList, find_reader, read_captions, read_prompts
-from dalle_mini.evaluate.report import Setting, check_folder, describe, write_report, write_table
+from dalle_mini.evaluate.report import Setting, describe, report_folder, write_report, write_table
 from dalle_mini.evaluate.sheet import MOST, compose_sheet
 from dalle_mini.evaluate.verdicts import Share, Verdict, compare, evaluate, tally
 from dalle_mini.judging import Judge
@@ -115,10 +115,20 @@ def test_shares_are_those_counted_by_hand() -> None:
         "second": "dog",
         "relation": "next to",
     }  # in no order of their own
-    best = [each.best for each in judged if each.best]
+    best = [each.best[2] for each in judged]
     assert len(best) == 4 and shares(best)["thing_top1"] == (3, 3) and shares(best)["count"] == (1, 1)
     assert [each.seed for each in judged] == [5, 6, 7, 8]
     assert (Share(1, 4).share, Share(0, 0).share) == (0.25, None)
+
+
+def test_the_best_of_fewer_are_the_first_of_the_same_drawing() -> None:
+    colors = [["black", "white", "black"], ["black", "black", "white"]]
+    judged = evaluate(Painter(colors), ORACLE, PROMPTS[:2], seed=5, ranker=Brightest(), best_of=(1, 2, 3))
+    bright = [[each.best[count].picture.getpixel((0, 0)) == (255, 255, 255) for count in (1, 2, 3)] for each in judged]
+    assert bright == [[False, True, True], [False, False, True]]
+    values = describe(Setting("painter", 3, 5, {}), ORACLE, judged)
+    assert list(values["best_by_clip"]) == ["1", "2", "3"]
+    assert "| best of 2 by CLIP |" in write_table(values)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +158,7 @@ def test_the_report_says_what_was_counted_and_what_is_trusted(tmp_path: Path) ->
     values = describe(Setting("painter", 2, 5, {"judge": "abc"}, {"size": 3}), ORACLE, judged)
     assert values["fields"]["thing_top1"] == {"share": 0.6667, "prompts": 3}
     assert values["fields"]["style"] == {"share": None, "prompts": 0}
-    assert values["best_by_clip"]["thing_top1"] == {"share": 1.0, "prompts": 3}
+    assert values["best_by_clip"]["2"]["thing_top1"] == {"share": 1.0, "prompts": 3}
     assert values["trusted"] | {"thing_top1": True, "count": True} == values["trusted"]
     assert not values["trusted"]["relation_both"] and not values["trusted"]["attribute"]
     table = write_table(values)
@@ -164,17 +174,17 @@ def test_the_report_says_what_was_counted_and_what_is_trusted(tmp_path: Path) ->
 
 
 def test_a_folder_of_others_is_left_alone(tmp_path: Path) -> None:
-    check_folder(tmp_path / "new")
+    report_folder(tmp_path / "new").check()
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(OutputError, match="thesis.txt"):
-        check_folder(tmp_path)
+        report_folder(tmp_path).check()
     with pytest.raises(OutputError, match="is a file"):
-        check_folder(tmp_path / "thesis.txt")
+        report_folder(tmp_path / "thesis.txt").check()
     other = tmp_path / "other"
     other.mkdir()
     (other / "report.json").write_text('{"title": "of somebody else"}')
     with pytest.raises(OutputError, match="report.json"):
-        check_folder(other)
+        report_folder(other).check()
 
 
 def test_the_sheet_is_green_where_right_and_red_where_wrong() -> None:

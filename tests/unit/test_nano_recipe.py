@@ -27,6 +27,7 @@ from dalle_mini.errors import CheckpointError, ConfigError, OutputError
 from dalle_mini.judging import Judge
 from dalle_mini.ranking import Clip
 from recipes.nano import results, ship, table, tokens
+from recipes.nano.ranking_table import Row, write_ranking
 from recipes.world.build import Series
 from recipes.world.facts import draw_facts, labels
 from recipes.world.settings import Settings, read_settings
@@ -164,7 +165,7 @@ def check_tokens(out: Path, settings: Settings) -> None:
 
 def check_table(assets: Path, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows are measured once, and sheets are drawn of them."""
-    monkeypatch.setattr(table, "BEST_OF", 2)
+    monkeypatch.setattr(table, "BEST_OF", (2, 3, 4))
     monkeypatch.setattr(results, "SHOWN", 3)
     bench = table.Bench.open(str(assets), read_settings(world), tmp_path / "out" / "nano" / "scenes")
     reports = table.measure(bench, "count", tmp_path / "table", 3)
@@ -172,6 +173,8 @@ def check_table(assets: Path, world: Path, tmp_path: Path, monkeypatch: pytest.M
     assert reports["model"]["fields"]["count"]["prompts"] == 3 and reports["model"]["best_by_clip"]
     row = table.write_row("count", "count", reports)
     assert len(row) == len(table.HEAD) and "" not in row and row[-1] == "3"
+    ranking = write_ranking([Row("count", "count", reports["model"])], (2, 3, 4)).splitlines()
+    assert [line.split(" | ")[0] for line in ranking[2:]] == ["| 1", "| 2", "| 3", "| 4"]
     with monkeypatch.context() as patch:
         patch.setattr(table, "evaluate", None)
         assert table.measure(bench, "count", tmp_path / "table", 3) == reports

@@ -52,7 +52,7 @@ def test_the_client_draws_what_the_server_draws(site: Site, address: str, tmp_pa
     with Client(address) as client:
         assert client.models()[0]["name"] == "nano"
         drawn = client.generate("a 🐱", images=3, seed=5, top_k=7, on_progress=open_gate)
-        assert drawn.seeds == image_seeds(5, 3) and drawn.settings["top_k"] == 7
+        assert drawn.seeds == image_seeds(5, 3) and drawn.settings.top_k == 7
         assert read_recipe(drawn.save(tmp_path / "grid.png")) == drawn.recipe
         assert read_recipe(drawn.save_tile(2, tmp_path / "tile.png"))["seed"] == drawn.seeds[2]
         assert [image.size for image in drawn.images] == [(256, 256)] * 3 and drawn.grid().size == (520, 520)

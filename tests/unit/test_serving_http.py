@@ -118,12 +118,14 @@ def test_settings_are_the_models_own_unless_given(site: Site) -> None:
     mini = next(model for model in models["models"] if model["name"] == "mini")
     assert not mini["loaded"]
     settings = site.order(PROMPT, params=WAIT, images=4, top_k=0, temperature=2).json()["result"]["settings"]
-    assert settings == nano["defaults"] | {"images": 4, "top_k": 0, "temperature": 2.0}
+    assert settings == nano["defaults"] | {"images": 4, "candidates": 4, "top_k": 0, "temperature": 2.0}
 
 
 def test_every_setting_can_be_ordered() -> None:
-    given = GenerationRequest(prompt="a cat", images=1, guidance_scale=2, temperature=3, top_k=4, top_p=0.5)
-    assert given.settings(GenerationConfig()) == GenerationConfig(1, 2.0, 3.0, 4, 0.5)
+    given = GenerationRequest(
+        prompt="a cat", images=1, guidance_scale=2, temperature=3, top_k=4, top_p=0.5, candidates=6, variety=0.7
+    )
+    assert given.settings(GenerationConfig()) == GenerationConfig(1, 2.0, 3.0, 4, 0.5, 6, 0.7)
     assert set(GenerationConfig().to_dict()) < set(GenerationRequest.model_fields)
 
 
@@ -176,6 +178,8 @@ def test_limits_of_the_server_are_told(open_site: Callable[..., Site]) -> None:
     site = open_site(max_prompt=10, max_images=4)
     require_problem(site.order("a" * 11), 422, "PromptError", "11 characters")
     require_problem(site.order("a cat", images=5), 400, "ConfigError", "images=5")
+    require_problem(site.order("a cat", images=3, candidates=2), 400, "ConfigError", "candidates=2")
+    require_problem(site.order("a cat", candidates=145), 400, "ConfigError", "candidates=145")
     site.gate.open()
     assert len(site.order("a cat", params=WAIT).json()["result"]["images"]) == 4
     fields = site.client.get("/api/v1/openapi.json").json()["components"]["schemas"]["GenerationRequest"]["properties"]

@@ -113,7 +113,7 @@ def test_what_is_told_only_shrinks(waits: list[tuple[int, float]]) -> None:
         told.append(ticket.news.update)
     assert [wait.place for wait in told] == sorted((wait.place for wait in told), reverse=True)
     assert [wait.seconds for wait in told] == sorted((wait.seconds for wait in told), reverse=True)
-    ticket.tell(Drawing(1, 4, 1e9, ()))
+    ticket.tell(Drawing(1, 4, GenerationConfig(), 1e9, ()))
     assert isinstance(drawing := ticket.news.update, Drawing)
     assert drawing.seconds_left <= told[-1].seconds
 

@@ -1,7 +1,9 @@
 """The page without a browser: the line, orders, drawings, addresses and what is made of them in HTML."""
 
 import contextlib
+import dataclasses
 import html.parser
+import io
 import json
 import re
 import socket
@@ -10,17 +12,17 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from doubles import make_tiny_model
+from doubles import make_tiny_clip, make_tiny_model
 from PIL import Image
 
 from dalle_mini import config
 from dalle_mini.errors import CheckpointError, ConfigError, DataError, OutputError, PromptError
+from dalle_mini.generation import Generation
 from dalle_mini.grid import read_recipe
-from dalle_mini.pipeline import Generation
 from dalle_mini.serving.engine import Engine
 from dalle_mini.serving.order import MAX_PROMPT, Order
 from dalle_mini.serving.painter import Painter
-from dalle_mini.serving.shelf import list_choices, read_defaults
+from dalle_mini.serving.shelf import brings_ranker, list_choices, read_defaults
 from dalle_mini.web import markup
 from dalle_mini.web.address import default_host, default_port, listen, web_address
 from dalle_mini.web.examples import read_examples
@@ -28,6 +30,7 @@ from dalle_mini.web.order import read_order, read_seed
 from dalle_mini.web.pictures import Pictures
 from dalle_mini.web.server import serve
 from dalle_mini.web.studio import Drawing, Finished, Preparing, Studio, Update, Waiting
+from dalle_mini.web.why import render_no_why, render_why
 
 NASTY = "<img src=x onerror=alert(1)> & \"quotes\" 'too'"
 
@@ -44,11 +47,11 @@ def studio(model: str) -> Iterator[Studio]:
 
 
 @contextlib.contextmanager
-def open_studio(model: str) -> Generator[Studio]:
-    engine = Engine(Painter(model))
+def open_studio(model: str, ranker: str | None = None) -> Generator[Studio]:
+    engine = Engine(Painter(model, ranker=ranker))
     engine.start()
     try:
-        yield Studio(engine, model)
+        yield Studio(engine, model, ranker=ranker)
     finally:
         engine.close()
 
@@ -56,6 +59,19 @@ def open_studio(model: str) -> Generator[Studio]:
 @pytest.fixture(scope="module")
 def generation(studio: Studio) -> Generation:
     return finish(studio, order(studio, NASTY, images=3, seed=5))
+
+
+@pytest.fixture(scope="module")
+def ranked(model: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with open_studio(model, str(make_tiny_clip(tmp_path_factory.mktemp("rankers") / "clip"))) as studio:
+        yield studio
+
+
+@pytest.fixture(scope="module")
+def best(ranked: Studio) -> Generation:
+    """Three of twelve."""
+    settings = config.GenerationConfig(images=3, candidates=12, top_k=32)
+    return finish(ranked, Order(ranked.model, NASTY, settings, 5))
 
 
 @pytest.fixture(autouse=True)
@@ -94,22 +110,26 @@ def test_other_seeds_are_refused_briefly(text: str) -> None:
 
 
 def test_orders_hold_what_was_set() -> None:
-    read = read_order("a cat", "nano", 4, 3, 0.9, 256, 1, "7")
+    read = read_order("a cat", "nano", 4, 3, 0.9, 256, 1, 0, 0, "7")
     settings = config.GenerationConfig(images=4, guidance_scale=3.0, temperature=0.9, top_k=256)
     assert read == Order("nano", "a cat", settings, 7)
+    chosen = read_order("a cat", "nano", 4, 3, 0.9, 256, 1, 18.0, 0.5, "7").settings
+    assert chosen == dataclasses.replace(settings, candidates=18, variety=0.5)
+    with pytest.raises(ConfigError, match="candidates=3 must be from 4"):
+        read_order("a cat", "nano", 4, 3, 0.9, 256, 1, 3, 0, "7")
 
 
 @pytest.mark.parametrize("prompt", ["", " \t\n", None, "x" * (MAX_PROMPT + 1)])
 def test_prompts_that_cannot_be_read_are_refused(prompt: str | None) -> None:
     with pytest.raises(PromptError) as refused:
-        read_order(prompt, "nano", 9, 10, 1, 50, 1, None)
+        read_order(prompt, "nano", 9, 10, 1, 50, 1, 0, 0, None)
     assert refused.value.hint
 
 
 @pytest.mark.parametrize("images, temperature", [(0, 1.0), (65, 1.0), (9, 0.0), (9, float("nan"))])
 def test_numbers_out_of_range_are_refused(images: int, temperature: float) -> None:
     with pytest.raises(ConfigError):
-        read_order("a cat", "nano", images, 10, temperature, 50, 1, "")
+        read_order("a cat", "nano", images, 10, temperature, 50, 1, 0, 0, "")
 
 
 # The studio.
@@ -179,6 +199,26 @@ def test_the_shelf_names_what_has_to_be_downloaded(model: str) -> None:
     assert read_defaults("mini") == config.GenerationConfig()
 
 
+def test_a_drawing_of_more_candidates_says_how_many(ranked: Studio) -> None:
+    settings = config.GenerationConfig(images=3, candidates=12, top_k=32)
+    *updates, last = ranked.draw(Order(ranked.model, "a red car", settings, 3))
+    drawing = [update for update in updates if isinstance(update, Drawing)]
+    assert {update.settings.candidates for update in drawing} == {12}
+    assert {len(update.pictures) for update in drawing if update.pictures} == {3}
+    assert isinstance(last, Finished) and len(last.generation.candidates) == 12
+
+
+def test_only_the_model_of_the_page_has_the_pages_ranker(ranked: Studio, tmp_path: Path) -> None:
+    other = str(make_tiny_model(tmp_path / "other", seed=3))
+    settings = config.GenerationConfig(images=1, candidates=9)
+    with pytest.raises(ConfigError, match="other has no ranker"):
+        finish(ranked, Order(other, "a red car", settings, 3))
+    make_tiny_clip(tmp_path / "own" / "clip")
+    own = str(make_tiny_model(tmp_path / "own", seed=4))
+    assert (brings_ranker(own), brings_ranker(other), brings_ranker("mini")) == (True, False, False)
+    assert finish(ranked, Order(own, "a red car", settings, 3)).ranker
+
+
 # Finished pictures.
 
 
@@ -196,6 +236,19 @@ def test_kept_pictures_are_pngs_with_recipes(generation: Generation, tmp_path: P
     assert pictures.encode_grid("other") is pictures.encode_tile("other", 0) is None
 
 
+def test_candidates_can_be_looked_at_and_kept(best: Generation, tmp_path: Path) -> None:
+    pictures = Pictures()
+    name = pictures.add(best)
+    assert pictures.find(name) is best and pictures.find("other") is None
+    left_out = best.candidates.ranked[-1]
+    (tmp_path / "one.png").write_bytes(pictures.encode_candidate(name, left_out) or b"")
+    assert read_recipe(tmp_path / "one.png") == best.candidate_recipe(left_out)
+    with Image.open(io.BytesIO(pictures.encode_thumbnail(name, left_out) or b"")) as thumbnail:
+        assert thumbnail.format == "WEBP" and thumbnail.size == best.images[0].size
+    for encode in (pictures.encode_candidate, pictures.encode_thumbnail):
+        assert encode(name, 12) is encode(name, -1) is encode("other", 0) is None
+
+
 def test_the_oldest_pictures_make_room(generation: Generation) -> None:
     size = sum(3 * image.width * image.height for image in generation.images)
     pictures = Pictures(max_bytes=2 * size)
@@ -206,6 +259,9 @@ def test_the_oldest_pictures_make_room(generation: Generation) -> None:
 
 
 # HTML.
+
+
+WHY = {"section", "details", "summary", "ol", "li", "table", "caption", "tbody", "tr", "th", "td"}
 
 
 class Tags(html.parser.HTMLParser):
@@ -230,16 +286,17 @@ class Tags(html.parser.HTMLParser):
         lambda generation: markup.render_result("name", generation),
         lambda generation: markup.render_status(NASTY, detail=NASTY),
         lambda generation: markup.render_error(ConfigError(NASTY, hint=NASTY)),
+        lambda generation: render_why("name", generation, 4),
     ],
-    ids=["grid", "result", "status", "error"],
+    ids=["grid", "result", "status", "error", "why"],
 )
-def rendered(request: pytest.FixtureRequest, generation: Generation) -> Tags:
-    return Tags(request.param(generation))
+def rendered(request: pytest.FixtureRequest, best: Generation) -> Tags:
+    return Tags(request.param(best))
 
 
 def test_what_was_typed_stays_text(rendered: Tags) -> None:
     for tag, attributes in rendered.found:
-        assert tag in {"div", "p", "span", "b", "figure", "img", "a", "button"}
+        assert tag in {"div", "p", "span", "b", "figure", "img", "a", "button"} | WHY
         assert not [name for name in attributes if name.startswith("on")]
         assert str(attributes.get("src", "pictures/")).startswith("pictures/")
 
@@ -250,6 +307,31 @@ def test_tiles_say_what_they_are(generation: Generation) -> None:
     assert alts == [f"{NASTY}, picture {number} of 3" for number in (1, 2, 3)]
     names = [attributes["download"] for tag, attributes in tags if tag == "a"]
     assert len(set(names)) == 3 and all(re.fullmatch(r"[a-z0-9-]+\.png", name or "") for name in names)
+
+
+def test_tiles_bear_their_marks(best: Generation, generation: Generation) -> None:
+    page = markup.render_finished("name", best)
+    assert Tags(page).words == "".join(f"Mark {mark:.3f}".replace("-", "−") for mark in best.marks if mark is not None)
+    assert not Tags(markup.render_finished("name", generation)).words
+
+
+def test_the_panel_shows_all_candidates_in_order_and_the_words_of_the_chosen(best: Generation) -> None:
+    ranked, words = best.candidates.ranked, NASTY.split()
+    closed, opened = (Tags(render_why("name", best, chosen)) for chosen in (None, ranked[7]))
+    assert ("details", {}) in closed.found and ("details", {"open": None}) in opened.found
+    buttons = [attributes for tag, attributes in opened.found if tag == "button"]
+    assert [button["data-candidate"] for button in buttons] == [f"name/{place}" for place in ranked]
+    assert [button["aria-pressed"] for button in buttons] == ["true" if at == 7 else "false" for at in range(12)]
+    alts = [attributes["alt"] or "" for tag, attributes in opened.found if tag == "img"]
+    assert alts[2] == "Picture 3 of 12, shown, mark" and alts[3] == "Picture 4 of 12, left out, mark"
+    assert "Why these three?" in opened.words and "The best 3 are shown" in opened.words
+    assert "Picture 8 of 12" in opened.words and f"seed {best.candidates.seeds[ranked[7]]}" in opened.words
+    rows = [attributes for tag, attributes in opened.found if tag == "th"]
+    assert len(rows) == len(best.candidates.word_weights(0)) <= 2 * len(words)
+
+
+def test_without_marks_there_is_no_panel(generation: Generation) -> None:
+    assert render_why("name", generation) == render_no_why()
 
 
 @pytest.mark.parametrize("count, columns", [(1, 1), (2, 2), (4, 2), (9, 3), (36, 6)])

@@ -1,8 +1,4 @@
-"""How well pictures fit a prompt, by a CLIP: both become vectors of length 1, and near ones belong together.
-
-A picture is brought to the size that the model reads exactly as `CLIPImageProcessor` does: its short side by a bicubic
-filter, then the middle of the long one.
-"""
+"""How well pictures fit a prompt, by a CLIP: both become vectors of length 1, and near ones belong together."""
 
 import dataclasses
 import functools
@@ -16,11 +12,14 @@ from PIL import Image
 
 from dalle_mini.arrays import Array, Float, Int32, Params, UInt8
 from dalle_mini.checkpoints.config_file import read_json
-from dalle_mini.checkpoints.releases import resolve_clip
+from dalle_mini.checkpoints.digests import model_digest
+from dalle_mini.checkpoints.releases import find_name, resolve_clip
 from dalle_mini.checkpoints.store import load_clip
 from dalle_mini.config import CLIPConfig, CLIPTextConfig
-from dalle_mini.errors import CheckpointError, DataError
+from dalle_mini.errors import CheckpointError
 from dalle_mini.models import clip
+from dalle_mini.ranking.pixels import Pictures, prepare_pixels
+from dalle_mini.ranking.words import WordWeights, leave_out
 from dalle_mini.text.clip import read_clip_tokenizer
 from dalle_mini.text.tokenizer import Tokenizer
 
@@ -28,11 +27,17 @@ LANES = 9
 """Pictures are embedded this many at a time, the last rows unused where fewer are left: one compiled program, and an
 embedding that does not depend on what is embedded beside it. Texts go one by one."""
 
-LONGEST = 100
-"""Pictures that are longer, in widths, are refused: most of what the filter makes of them would be cut off."""
+FEWEST_ROWS = 8
+"""Texts that are embedded together fill so many rows, or twice as many, and so on: few programs to compile."""
 
-Pictures = Sequence[Image.Image] | np.ndarray
-"""PIL pictures of any sizes and modes, or an array [n, height, width, 3]: uint8, or float in [0, 1]."""
+
+@dataclasses.dataclass(frozen=True)
+class RankerId:
+    """Which ranker it was: `digest` is that of its files, `made_for` the release that it came with, if it did."""
+
+    name: str
+    digest: str
+    made_for: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,12 +47,16 @@ class Clip:
     config: CLIPConfig
     params: Params
     tokenizer: Tokenizer
+    id: RankerId = RankerId("clip", "")
 
     @classmethod
-    def load(cls, source: str | Path, *, dtype: str | None = None, offline: bool | None = None) -> "Clip":
+    def load(
+        cls, source: str | Path, *, dtype: str | None = None, offline: bool | None = None, made_for: str = ""
+    ) -> "Clip":
         """The CLIP of a directory or a Hub id; CheckpointError says what is wrong with it.
 
         `dtype` is what numbers are computed in: float32 on a CPU and bfloat16 on an accelerator unless said otherwise.
+        `made_for` is the release that it comes with.
         """
         folder = resolve_clip(source, offline=offline)
         dtype = dtype or ("float32" if jax.default_backend() == "cpu" else "bfloat16")
@@ -57,7 +66,7 @@ class Clip:
         length, normalize = text.max_position_embeddings, text.normalize_text
         tokenizer = read_clip_tokenizer(folder, max_length=length, normalize=normalize)
         _check_tokenizer(tokenizer, text, folder)
-        return cls(config, params, tokenizer)
+        return cls(config, params, tokenizer, RankerId(find_name(source), model_digest(folder), made_for))
 
     def embed_images(self, images: Pictures) -> Float[np.ndarray, "images projection"]:
         """An embedding a picture; DataError for an array that holds no pictures."""
@@ -82,6 +91,27 @@ class Clip:
         Not scaled by the model's temperature, which changes neither the order nor what is comparable.
         """
         return self.embed_images(images) @ self.embed_text([prompt])[0]
+
+    def weigh_words(
+        self, embedded: Float[np.ndarray, "images projection"], marks: Float[np.ndarray, "images"], prompt: str
+    ) -> WordWeights:
+        """How much of a picture's mark each word of the prompt carries: what the mark loses without the word.
+
+        `embedded` are pictures by `embed_images`. Words that find no room in the model are not weighed. All shortened
+        prompts are embedded in one call.
+        """
+        words, shortened = leave_out(self.tokenizer.encode([prompt]).readings[0].kept_text)
+        if not words:
+            return WordWeights((), np.empty((len(embedded), 0), np.float32))
+        without = embedded @ self._embed_together(self.tokenizer.encode_texts(shortened).tokens).T
+        return WordWeights(words, marks[:, None] - without)
+
+    def _embed_together(self, tokens: Int32[np.ndarray, "prompts text"]) -> Float[np.ndarray, "prompts projection"]:
+        rows = FEWEST_ROWS
+        while rows < len(tokens):
+            rows *= 2
+        filled = np.concatenate([tokens, np.repeat(tokens[-1:], rows - len(tokens), axis=0)])
+        return np.asarray(embed_text(self.params, self.config, filled))[: len(tokens)]
 
 
 def _check_tokenizer(tokenizer: Tokenizer, text: CLIPTextConfig, folder: Path) -> None:
@@ -112,42 +142,6 @@ def _check_preprocessor(path: Path) -> None:
     if others:
         hint = "only the first published CLIP's preparation of pictures is built"
         raise CheckpointError(f"{path}: {', '.join(others)}: not supported", hint=hint)
-
-
-def prepare_pixels(images: Pictures, size: int) -> UInt8[np.ndarray, "images size size 3"]:
-    """Pictures as RGB squares of `size` pixels a side."""
-    if isinstance(images, np.ndarray):
-        images = [Image.fromarray(pixels) for pixels in _to_bytes(images)]
-    squares = [np.asarray(_crop_square(image.convert("RGB"), size)) for image in images]
-    return np.stack(squares) if squares else np.empty((0, size, size, 3), np.uint8)
-
-
-def _to_bytes(pixels: np.ndarray) -> np.ndarray:
-    if pixels.ndim != 4 or pixels.shape[-1] != 3 or 0 in pixels.shape[1:]:
-        raise DataError(
-            f"expected pictures as [n, height, width, 3], found an array of shape {pixels.shape}",
-            hint="give a list of PIL pictures, or one array for pictures of one size",
-        )
-    if pixels.dtype == np.uint8:
-        return pixels
-    if not np.issubdtype(pixels.dtype, np.floating):
-        raise DataError(f"expected pixels as uint8 or float, found {pixels.dtype}", hint="convert them to uint8")
-    return np.round(np.clip(pixels.astype(np.float32), 0, 1) * 255).astype(np.uint8)
-
-
-def _crop_square(image: Image.Image, size: int) -> Image.Image:
-    """The picture's middle, its short side `size` pixels long."""
-    short, long = sorted(image.size)
-    if not 0 < long <= LONGEST * short:
-        message = f"can't crop a picture of {image.width} × {image.height} pixels"
-        raise DataError(message, hint=f"give one that is at most {LONGEST} times as long as wide")
-    # Quirk: the long side is cut to whole pixels, not rounded.
-    length = int(size * long / short)
-    width, height = (size, length) if image.width <= image.height else (length, size)
-    if image.size != (width, height):
-        image = image.resize((width, height), Image.Resampling.BICUBIC)
-    left, top = (width - size) // 2, (height - size) // 2
-    return image.crop((left, top, left + size, top + size))
 
 
 @functools.partial(jax.jit, static_argnames="config")

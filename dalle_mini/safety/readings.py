@@ -1,0 +1,195 @@
+"""What a word of a prompt may have been written to be read as: `p0rn`, `nuuude`, `s e x`, `f*ck`, `hotnudegirls`.
+
+A reading is always a word that some rule knows. Rules for words with an innocent meaning may ask for those that
+somebody hid; these readings begin with `HIDDEN`.
+"""
+
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from dalle_mini.safety.letters import ELL, LEET, MASKS, Token
+
+HIDDEN = "^"
+STEM = "*"
+"""Ends a word that may go on."""
+
+Readings = frozenset[str]
+
+_RUNS = re.compile(r"(.)\1*")
+_SOUNDS = str.maketrans("zvy", "suu")
+_SHORTEST_STEM, _SHORTEST_RUN, _LONGEST = 3, 3, 64
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """Words of rules. `alone` are refused by themselves; `plain` has no second reading; what is glued to a refused word
+    must be in `glue`; a refused word is not read across a gap whose two sides are both in `halves`."""
+
+    words: frozenset[str]
+    alone: frozenset[str]
+    plain: frozenset[str]
+    glue: frozenset[str]
+    halves: frozenset[str]
+    known: dict[str, Readings] = field(default_factory=dict)
+
+    def read(self, tokens: Sequence[Token]) -> list[Readings]:
+        """What each word of a prompt may mean; letters that stand by themselves are one word."""
+        positions: list[Readings] = []
+        for single, group in itertools.groupby(tokens, key=lambda token: len(token.text) == 1):
+            words = list(group)
+            if single and len(words) >= _SHORTEST_RUN:
+                positions += [self.of_letters(letters) for letters in _cut(words)]
+            else:
+                positions += [self.of(token.text) for token in words]
+        across = [self._across(*pair) for pair in itertools.pairwise(tokens)]
+        return positions + _WALL + across + self._chunks(tokens)
+
+    def of(self, word: str) -> Readings:
+        """All readings of one word."""
+        found = self.known.get(word)
+        if found is None:
+            found = self._look_up(word.lower()) | (_NAMED if word.istitle() and word.isalpha() else _NOTHING)
+            if len(self.known) < 2**14:
+                self.known[word] = found
+        return found
+
+    def of_letters(self, letters: str) -> Readings:
+        """Readings of a word whose letters stood apart; small words may be spelled with it."""
+        word = letters.lower()
+        if word in self.plain:
+            return frozenset()
+        hidden = self._hide([word, *self._decode(word)])
+        return self._finish({*hidden, *self._squeeze(word), *self._split(word, small=True)})
+
+    def _look_up(self, word: str) -> Readings:
+        if word in self.plain or len(word) > _LONGEST:
+            return self._finish({word})
+        hidden = {*self._decode(word), word.translate(_SOUNDS), *self._unmask(word)} - {word}
+        forms = {word, *self._hide(hidden), *self._squeeze(word), *self._split(word)}
+        if word[::-1] in self.alone and len(word) > 3:
+            forms.add(word[::-1])
+        return self._finish(forms)
+
+    def _hide(self, words: Iterable[str]) -> Iterator[str]:
+        for word in words:
+            yield from (word, HIDDEN + word, *self._squeeze(word), *self._split(word))
+
+    def _finish(self, forms: Iterable[str]) -> Readings:
+        """Those that rules know, and what they begin with."""
+        stems = (form[:end] + STEM for form in forms for end in range(_SHORTEST_STEM, len(form) + 1))
+        return frozenset(form for form in itertools.chain(forms, stems) if form in self.words)
+
+    def _decode(self, word: str) -> set[str]:
+        """Digits and signs inside a word as letters; a number stays one."""
+        if word.isalpha() or not any(sign.isalpha() or sign in "@$" for sign in word):
+            return set()
+        bare = word.lstrip("@")
+        return {each.translate(LEET) for each in (word, word.translate(ELL), bare, bare.translate(ELL))}
+
+    def _unmask(self, word: str) -> Iterator[str]:
+        """Refused words that fit `f*ck`, the first letter known."""
+        if not any(mask in word for mask in MASKS) or sum(map(str.isalpha, word)) < 2:
+            return
+        shape = re.compile("".join("[a-z]" if sign in MASKS else re.escape(sign) for sign in word))
+        yield from (each for each in self._by_start[word[0], len(word)] if shape.fullmatch(each))
+
+    def _squeeze(self, word: str) -> Iterator[str]:
+        """Known words of which letters were doubled, and those that it begins with."""
+        runs = [found.end() - found.start() for found in _RUNS.finditer(word)]
+        if len(runs) == len(word):
+            return
+        letters = _RUNS.sub(r"\1", word)
+        for end in range(_SHORTEST_STEM, len(runs) + 1):
+            for known, lengths in self._by_letters.get(letters[:end], ()):
+                whole = end == len(runs) or (known + STEM in self.alone and not word.startswith(known))
+                if whole and known != word and all(run >= length for run, length in zip(runs, lengths, strict=False)):
+                    yield known
+
+    def _split(self, word: str, *, small: bool = False) -> Readings:
+        """The words that are glued together in this one, if one of them is refused; letter by letter else."""
+        if len(word) < 5 or len(word) > _LONGEST or not word.isalpha():
+            return frozenset()
+        parts = self._parts | (_SMALL if small else frozenset())
+        ways: list[tuple[str, ...] | None] = [()] + [None] * len(word)
+        for end in range(1, len(word) + 1):
+            for start in range(end):
+                before, part = ways[start], word[start:end]
+                if before is not None and part in parts:
+                    ways[end] = (*before, part)
+                    break
+        found = frozenset(ways[-1] or ())
+        return found if found & self._stems else frozenset()
+
+    def _across(self, first: Token, second: Token) -> Readings:
+        """A refused word with one gap in it, unless the gap is one between words."""
+        left, right = first.text.lower(), second.text.lower()
+        whole = left + right
+        if len(whole) > _LONGEST or whole not in self._stems or whole in self.plain:
+            return frozenset()
+        ordinary = all(len(part) == 1 or part in self.halves for part in (left, right))
+        return frozenset() if ordinary and second.gap.isspace() else self._finish({whole})
+
+    def _chunks(self, tokens: Sequence[Token]) -> list[Readings]:
+        """Refused words with signs between their letters, without a space."""
+        chunks: list[list[str]] = []
+        for token in tokens:
+            if chunks and token.gap and not any(map(str.isspace, token.gap)):
+                chunks[-1].append(token.text)
+            else:
+                chunks.append([token.text])
+        joined = ("".join(chunk).lower() for chunk in chunks if len(chunk) > 1)
+        return [self._finish({word, HIDDEN + word}) for word in joined if word not in self.plain]
+
+    @cached_property
+    def _stems(self) -> frozenset[str]:
+        return frozenset(word.rstrip(STEM) for word in self.alone)
+
+    @cached_property
+    def _parts(self) -> frozenset[str]:
+        return frozenset(word for word in self._stems if len(word) > 3) | self.glue
+
+    @cached_property
+    def _maskable(self) -> frozenset[str]:
+        return self._stems | {word[1:] for word in self.words if word.startswith(HIDDEN)}
+
+    @cached_property
+    def _by_start(self) -> dict[tuple[str, int], list[str]]:
+        places = defaultdict(list)
+        for word in sorted(self._maskable):
+            places[word[0], len(word)].append(word)
+        return places
+
+    @cached_property
+    def _by_letters(self) -> dict[str, list[tuple[str, tuple[int, ...]]]]:
+        """Known words by what is left of them without doubled letters."""
+        places = defaultdict(list)
+        for word in sorted({each.rstrip(STEM).lstrip(HIDDEN) for each in self.words}):
+            if len(word) > 2:
+                runs = tuple(found.end() - found.start() for found in _RUNS.finditer(word))
+                places[_RUNS.sub(r"\1", word)].append((word, runs))
+        return dict(places)
+
+
+_NOTHING: Readings = frozenset()
+_NAMED: Readings = frozenset(("<name>",))
+_WALL = [_NOTHING] * 8
+"""Keeps what is read across gaps from making phrases with the last word."""
+_SMALL = frozenset(("a", "i", "an", "the", "in", "on", "of", "and", "with", "my", "me", "her", "his"))
+"""Words that may stand between spelled ones."""
+
+
+def _cut(letters: Sequence[Token]) -> Iterator[str]:
+    """Spelled words: apart where the gap is wider than the others."""
+    tight = any(not any(map(str.isspace, token.gap)) for token in letters[1:])
+    word = ""
+    for token in letters:
+        wide = any(map(str.isspace, token.gap)) if tight else len(token.gap) > 1
+        if word and wide:
+            yield word
+            word = ""
+        word += token.text
+    yield word
