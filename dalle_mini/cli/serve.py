@@ -27,6 +27,12 @@ def add_parser(commands: Any) -> None:
         metavar="NAME",
         help="a name that `dalle-mini models` lists, a Hub id, or a directory (default: nano)",
     )
+    parser.add_argument(
+        "--ranker",
+        metavar="DIR",
+        help="directory or Hub id of the CLIP that marks this model's pictures "
+        "(default: the folder clip inside the model's, if there is one)",
+    )
 
 
 def run(options: Options) -> int:

@@ -1,6 +1,7 @@
 """The API over ASGI with cheap models: what it answers, and that every mistake is answered in one shape."""
 
 import base64
+import dataclasses
 import errno
 import io
 import json
@@ -10,8 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
+from quick_models import QuickModel
 from sites import Site
 
 import dalle_mini
@@ -19,8 +22,10 @@ from dalle_mini.config import GenerationConfig
 from dalle_mini.errors import DataError
 from dalle_mini.grid import read_recipe
 from dalle_mini.pipeline import image_seeds
-from dalle_mini.serving.schemas import GenerationRequest
+from dalle_mini.serving.desk import describe
+from dalle_mini.serving.schemas import GenerationRequest, describe_record
 from dalle_mini.serving.service import Service
+from dalle_mini.serving.store import Record
 from dalle_mini.serving.tickets import Ticket
 
 PROMPT = "a red car, ä 🐱 <b>"
@@ -127,6 +132,17 @@ def test_every_setting_can_be_ordered() -> None:
     )
     assert given.settings(GenerationConfig()) == GenerationConfig(1, 2.0, 3.0, 4, 0.5, 6, 0.7)
     assert set(GenerationConfig().to_dict()) < set(GenerationRequest.model_fields)
+
+
+def test_marks_are_told_where_there_are_any() -> None:
+    *_, last = QuickModel().draw("a cat", GenerationConfig(images=2, candidates=3), seed=1)
+    assert last.result
+    marks = np.array([np.nan, 0.25, 0.5], np.float32)
+    candidates = dataclasses.replace(last.result.candidates, marks=marks, shown=(2, 0))
+    told = json.loads(json.dumps(describe(dataclasses.replace(last.result, candidates=candidates))))
+    result = describe_record(Record("a" * 22, 0, 1, told)).result
+    assert result and [picture.mark for picture in result.images] == [0.5, None]
+    assert [picture.seed for picture in result.images] == [image_seeds(1, 3)[2], 1]
 
 
 @pytest.mark.parametrize(
