@@ -14,9 +14,11 @@ from dalle_mini.config import GenerationConfig
 from dalle_mini.errors import (
     Cancelled,
     CheckpointError,
+    Closing,
     ConfigError,
     DalleMiniError,
     DataError,
+    DeviceError,
     OutputError,
     Overloaded,
     PromptError,
@@ -28,14 +30,18 @@ if TYPE_CHECKING:
     from dalle_mini.checkpoints.releases import available_releases as available_models
     from dalle_mini.generation import Generation
     from dalle_mini.pipeline import DalleMini, load
+    from dalle_mini.serving.client import Client
 
 __all__ = [
     "Cancelled",
     "CheckpointError",
+    "Client",
+    "Closing",
     "ConfigError",
     "DalleMini",
     "DalleMiniError",
     "DataError",
+    "DeviceError",
     "Generation",
     "GenerationConfig",
     "OutputError",
@@ -47,6 +53,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Client": ("dalle_mini.serving.client", "Client"),
     "DalleMini": ("dalle_mini.pipeline", "DalleMini"),
     "Generation": ("dalle_mini.generation", "Generation"),
     "load": ("dalle_mini.pipeline", "load"),

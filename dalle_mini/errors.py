@@ -8,9 +8,11 @@
     ├── PromptError            empty or over-long prompt
     │   └── PromptRejected     refused by a safety rule; carries a category, never the matched word
     ├── Overloaded             queue full or over a limit; carries retry_after
+    │   └── Closing            the server is being stopped
+    ├── DeviceError            out of memory, a step that hangs, a picture that is not a number
     └── Cancelled              the caller gave up or a deadline passed
 
-The web page, the API and the command line each turn them into words in one place.
+The web page, the API and the command line each turn them into words in one place; `http_status` is the API's answer.
 """
 
 
@@ -37,7 +39,7 @@ class DataError(DalleMiniError):
 
 
 class OutputError(DalleMiniError):
-    pass
+    http_status = 507
 
 
 class PromptError(DalleMiniError):
@@ -58,6 +60,14 @@ class Overloaded(DalleMiniError):
     def __init__(self, message: str, *, retry_after: float, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+
+
+class Closing(Overloaded):
+    http_status = 503
+
+
+class DeviceError(DalleMiniError):
+    http_status = 503
 
 
 class Cancelled(DalleMiniError):

@@ -1,5 +1,6 @@
 """`dalle-mini generate`: prompts to PNG files."""
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -8,7 +9,7 @@ import secrets
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import dalle_mini
 from dalle_mini.checkpoints.releases import resolve, resolve_clip
@@ -18,11 +19,15 @@ from dalle_mini.cli.progress import Progress
 from dalle_mini.cli.prompts import gather_prompts
 from dalle_mini.cli.reporting import put_out
 from dalle_mini.config import MAX_CANDIDATES, MAX_IMAGES, MAX_SEED, GenerationConfig, check_seed
+from dalle_mini.errors import ConfigError
 
 if TYPE_CHECKING:
-    from dalle_mini.generation import Generation
+    from dalle_mini.generation import Candidates, Generation
     from dalle_mini.pipeline import DalleMini
+    from dalle_mini.serving.client import RemoteGeneration, RemoteReading
     from dalle_mini.text.tokenizer import PromptReading
+
+    Drawn = Generation | RemoteGeneration
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +38,14 @@ pixels, and a picture is the same however many are drawn.
 
 A model with a CLIP in its folder, or one given by --ranker, draws more than it
 shows: the best of --candidates, best first. docs/ranking.md tells more."""
+_USUAL_MODEL = "nano"
 _SETTINGS = ("images", "guidance_scale", "temperature", "top_k", "top_p", "candidates", "variety")
+
+
+class Draw(Protocol):
+    """Draws a prompt here or elsewhere."""
+
+    def __call__(self, prompt: str, seed: int) -> "Drawn": ...
 
 
 def add_parser(commands: Any) -> None:
@@ -76,9 +88,8 @@ def _add_model_options(parser: Any) -> None:
     model = parser.add_argument_group("model")
     model.add_argument(
         "--model",
-        default="nano",
         metavar="NAME",
-        help="a name that `dalle-mini models` lists, a Hub id, or a directory (default: nano)",
+        help=f"a name that `dalle-mini models` lists, a Hub id, or a directory (default: {_USUAL_MODEL})",
     )
     for part in ("vqgan", "tokenizer"):
         model.add_argument(
@@ -93,6 +104,11 @@ def _add_model_options(parser: Any) -> None:
         "(default: the folder clip inside the model's, if there is one)",
     )
     model.add_argument("--offline", action="store_true", help="download nothing")
+    model.add_argument(
+        "--server",
+        metavar="URL",
+        help="draw on the server at this address, with its own models; $DALLE_MINI_API_KEY is sent if it is set",
+    )
 
 
 def _add_settings(parser: Any) -> None:
@@ -122,18 +138,17 @@ def run(options: Options) -> int:
     grids = plan_grids(prompts, seeds, out=options.out, tiles=options.tiles or options.candidates_sheet)
     if not options.quiet:
         _warn_of_single_words(options.prompt)
-    with Progress(quiet=options.quiet) as bar:
-        model = _load(options, bar)
-        settings = model.complete(model.settings(**given))
-        readings = model.tokenizer.encode(prompts).readings
-        for number, (reading, seed, grid) in enumerate(zip(readings, seeds, grids, strict=True), 1):
+    with contextlib.ExitStack() as stack:
+        bar = stack.enter_context(Progress(quiet=options.quiet))
+        if options.server:
+            draw = _reach_server(options, given, bar, stack)
+        else:
+            draw = _load_model(options, given, prompts, bar)
+        for number, (prompt, seed, grid) in enumerate(zip(prompts, seeds, grids, strict=True), 1):
             started = time.perf_counter()
-            if not options.quiet:
-                bar.clear()
-                _tell_reading(reading, model.went_by(reading.prompt))
-            bar.label = f"{number}/{len(prompts)} {shorten(reading.prompt)}"
+            bar.label = f"{number}/{len(prompts)} {shorten(prompt)}"
             bar.show(0)
-            result = _draw(model, reading.prompt, settings, seed, bar)
+            result = draw(prompt, seed)
             files = _save(result, grid, options)
             seconds = time.perf_counter() - started
             bar.clear()
@@ -141,6 +156,43 @@ def run(options: Options) -> int:
                 _tell_marks(result)
             put_out(json.dumps(_record(result, files, seconds)) if options.json else "\n".join(files.listed()))
     return 0
+
+
+def _load_model(options: Options, given: dict[str, Any], prompts: list[str], bar: Progress) -> Draw:
+    """Draw here; what the model can't read is refused at once."""
+    model = _load(options, bar)
+    model.tokenizer.encode(prompts)
+    settings = model.complete(model.settings(**given))
+
+    def draw(prompt: str, seed: int) -> "Generation":
+        (reading,) = model.tokenizer.encode([prompt]).readings
+        bar.clear()
+        _tell_reading(reading, model.went_by(prompt), quiet=options.quiet)
+        return _draw(model, prompt, settings, seed, bar)
+
+    return draw
+
+
+def _reach_server(options: Options, given: dict[str, Any], bar: Progress, stack: contextlib.ExitStack) -> Draw:
+    """Draw on another machine."""
+    for name in ("vqgan", "tokenizer", "ranker", "offline", "candidates_sheet"):
+        if getattr(options, name):
+            raise ConfigError(
+                f"--{name.replace('_', '-')} is for models on this machine", hint="leave it out, or --server"
+            )
+    from dalle_mini.serving.client import Client
+
+    client = stack.enter_context(Client(options.server, api_key=os.environ.get("DALLE_MINI_API_KEY", "")))
+
+    def draw(prompt: str, seed: int) -> "RemoteGeneration":
+        result = client.generate(
+            prompt, model=options.model, seed=seed, **given, on_progress=lambda progress: bar.show(progress.share)
+        )
+        bar.clear()
+        _tell_reading(result.reading, result.went_by, quiet=options.quiet)
+        return result
+
+    return draw
 
 
 def _choose_seed(seed: int | None) -> int:
@@ -157,12 +209,13 @@ def _load(options: Options, bar: Progress) -> "DalleMini":
     }
     started = time.perf_counter()
     # Unknown names are refused here, and downloads made, before JAX takes its time to import.
-    resolve(options.model, **parts)
+    name = options.model or _USUAL_MODEL
+    resolve(name, **parts)
     if options.ranker is not None:
         resolve_clip(options.ranker, offline=parts["offline"])
-    bar.label = f"loading {options.model}"
+    bar.label = f"loading {name}"
     bar.show()
-    model = dalle_mini.load(options.model, ranker=options.ranker, **parts)
+    model = dalle_mini.load(name, ranker=options.ranker, **parts)
     log.debug("loaded %s in %.1f s", model.name, time.perf_counter() - started)
     return model
 
@@ -187,7 +240,7 @@ class _Files:
         return [str(path) for path in (self.grid, *self.tiles, self.sheet) if path]
 
 
-def _save(result: "Generation", grid: Path, options: Options) -> _Files:
+def _save(result: "Drawn", grid: Path, options: Options) -> _Files:
     """Write the grid and what else was asked for."""
     result.save(grid)
     files = _Files(
@@ -198,13 +251,14 @@ def _save(result: "Generation", grid: Path, options: Options) -> _Files:
     for index, path in enumerate(files.tiles):
         result.save_tile(index, path)
     if files.sheet:
-        result.save_sheet(files.sheet)
+        # Only here: a server tells of no candidates, so --server refuses to ask for them.
+        cast("Generation", result).save_sheet(files.sheet)
     return files
 
 
-def _record(result: "Generation", files: _Files, seconds: float) -> dict[str, Any]:
+def _record(result: "Drawn", files: _Files, seconds: float) -> dict[str, Any]:
     """What --json prints."""
-    reading, candidates = result.reading, result.candidates
+    reading = result.reading
     return {
         "prompt": reading.prompt,
         "path": str(files.grid),
@@ -214,29 +268,35 @@ def _record(result: "Generation", files: _Files, seconds: float) -> dict[str, An
         "marks": result.marks,
         "recipe": result.recipe,
         "reading": {"text": reading.text, "notes": reading.notes, "cut": reading.cut_text},
-        "candidates": [
-            {
-                "seed": candidates.seeds[place],
-                "mark": candidates.mark(place),
-                "shown": place in candidates.shown,
-                "words": candidates.word_weights(place),
-            }
-            for place in candidates.ranked
-        ],
+        "candidates": _describe_candidates(result.candidates) if result.candidates else [],
         "notes": result.notes,
         "seconds": round(seconds, 3),
     }
 
 
-def _tell_marks(result: "Generation") -> None:
-    count, shown = len(result.candidates), len(result.images)
+def _describe_candidates(candidates: "Candidates") -> list[dict[str, Any]]:
+    return [
+        {
+            "seed": candidates.seeds[place],
+            "mark": candidates.mark(place),
+            "shown": place in candidates.shown,
+            "words": candidates.word_weights(place),
+        }
+        for place in candidates.ranked
+    ]
+
+
+def _tell_marks(result: "Drawn") -> None:
+    count, shown = result.settings.candidates or 0, len(result.images)
     if count > shown:
         _note(f"the best {shown} of {count}" if not result.settings.variety else f"{shown} of {count}, good and varied")
     for note in result.notes:
         _note(note)
 
 
-def _tell_reading(reading: "PromptReading", went_by: str) -> None:
+def _tell_reading(reading: "PromptReading | RemoteReading", went_by: str, *, quiet: bool) -> None:
+    if quiet:
+        return
     if reading.notes:
         _note(f"read as {shorten(reading.text)}: {', '.join(reading.notes)}")
     if reading.cut_text:

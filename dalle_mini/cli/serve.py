@@ -1,12 +1,21 @@
-"""`dalle-mini serve`: the page."""
+"""`dalle-mini serve`: the page and the API."""
 
 from typing import Any
 
 from dalle_mini.cli.parser import Options, add_command, whole_number
+from dalle_mini.serving.settings import describe_settings, read_settings
+
+_DETAILS = f"""\
+The page is at /, the interface for programs at /api/v1/docs. SIGTERM finishes the
+drawings that were ordered, as far as there is time.
+
+More is set by environment variables; docs/serving.md tells of them:
+
+{describe_settings()}"""
 
 
 def add_parser(commands: Any) -> None:
-    parser = add_command(commands, "serve", run, help="serve the page until Ctrl-C")
+    parser = add_command(commands, "serve", run, help="serve the page and the API until Ctrl-C", details=_DETAILS)
     parser.add_argument(
         "--host",
         help="the address to listen at; 0.0.0.0 lets other machines in (default: $GRADIO_SERVER_NAME, or 127.0.0.1)",
@@ -27,7 +36,13 @@ def add_parser(commands: Any) -> None:
 
 
 def run(options: Options) -> int:
+    settings = read_settings()
+    if settings.log_format == "json":
+        from dalle_mini.serving.logs import log_json
+
+        log_json()
+
     from dalle_mini.web.server import serve
 
-    serve(host=options.host, port=options.port, model=options.model, ranker=options.ranker)
+    serve(host=options.host, port=options.port, model=options.model, ranker=options.ranker, settings=settings)
     return 0

@@ -6,7 +6,7 @@ Gradio compares new HTML with what is shown and changes what differs: live regio
 import base64
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from PIL import Image
@@ -55,7 +55,7 @@ def render_blank(count: int) -> str:
     return _grid(['<figure class="tile"></figure>'] * count, "No pictures yet")
 
 
-def render_unfinished(pictures: list[Image.Image]) -> str:
+def render_unfinished(pictures: Sequence[Image.Image]) -> str:
     """The grid as far as it is drawn."""
     tiles = [
         f'<figure class="tile"><img src="{_data_address(picture)}" alt="Picture {number}, unfinished"></figure>'

@@ -15,7 +15,8 @@ import gradio as gr
 from dalle_mini.config import MAX_SEED, GenerationConfig
 from dalle_mini.errors import DalleMiniError
 from dalle_mini.generation import Generation
-from dalle_mini.web import markup, shelf
+from dalle_mini.serving import shelf
+from dalle_mini.web import markup
 from dalle_mini.web.examples import Example
 from dalle_mini.web.order import read_order
 from dalle_mini.web.pictures import Pictures

@@ -54,3 +54,15 @@ def test_startup_measures_a_process_of_its_own(tmp_path: Path) -> None:
     assert list((tmp_path / "dalle-mini" / "compiled").iterdir())
     assert run["seconds"] > 0 and run["cpu_seconds"] > 0
     assert 50 < run["peak_megabytes"] < 10_000
+
+
+def test_serve_prints_a_line_for_every_number_of_clients(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = str(make_tiny_model(tmp_path / "model"))
+    arguments = ["--model", model, "--images", "1", "--drawings", "2", "--clients", "1,2"]
+    monkeypatch.setattr(sys, "argv", ["serve.py", *arguments])
+    runpy.run_path(str(BENCHMARKS / "serve.py"), run_name="__main__")
+    alone, both = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (alone["clients"], both["clients"], both["drawings"]) == (1, 2, 4)
+    assert 0 < both["p50_seconds"] <= both["p95_seconds"] and 0 < both["device_share"] <= 1

@@ -1,14 +1,14 @@
 """The page without a browser: the line, orders, drawings, addresses and what is made of them in HTML."""
 
+import contextlib
 import dataclasses
 import html.parser
 import io
 import json
 import re
 import socket
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,18 +16,20 @@ from doubles import make_tiny_clip, make_tiny_model
 from PIL import Image
 
 from dalle_mini import config
-from dalle_mini.errors import CheckpointError, ConfigError, DataError, OutputError, Overloaded, PromptError
+from dalle_mini.errors import CheckpointError, ConfigError, DataError, OutputError, PromptError
 from dalle_mini.generation import Generation
 from dalle_mini.grid import read_recipe
+from dalle_mini.serving.engine import Engine
+from dalle_mini.serving.order import MAX_PROMPT, Order
+from dalle_mini.serving.painter import Painter
+from dalle_mini.serving.shelf import brings_ranker, list_choices, read_defaults
 from dalle_mini.web import markup
 from dalle_mini.web.address import default_host, default_port, listen, web_address
 from dalle_mini.web.examples import read_examples
-from dalle_mini.web.line import Line
-from dalle_mini.web.order import MAX_PROMPT, Order, read_order, read_seed
+from dalle_mini.web.order import read_order, read_seed
 from dalle_mini.web.pictures import Pictures
 from dalle_mini.web.server import serve
-from dalle_mini.web.shelf import brings_ranker, list_choices, read_defaults
-from dalle_mini.web.studio import Drawing, Finished, Preparing, Studio, Waiting
+from dalle_mini.web.studio import Drawing, Finished, Preparing, Studio, Update, Waiting
 from dalle_mini.web.why import render_no_why, render_why
 
 NASTY = "<img src=x onerror=alert(1)> & \"quotes\" 'too'"
@@ -39,10 +41,19 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def studio(model: str) -> Studio:
-    studio = Studio(model)
-    studio.warm_up()
-    return studio
+def studio(model: str) -> Iterator[Studio]:
+    with open_studio(model) as studio:
+        yield studio
+
+
+@contextlib.contextmanager
+def open_studio(model: str, ranker: str | None = None) -> Generator[Studio]:
+    engine = Engine(Painter(model, ranker=ranker))
+    engine.start()
+    try:
+        yield Studio(engine, model, ranker=ranker)
+    finally:
+        engine.close()
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +62,9 @@ def generation(studio: Studio) -> Generation:
 
 
 @pytest.fixture(scope="module")
-def ranked(model: str, tmp_path_factory: pytest.TempPathFactory) -> Studio:
-    return Studio(model, ranker=str(make_tiny_clip(tmp_path_factory.mktemp("rankers") / "clip")))
+def ranked(model: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with open_studio(model, str(make_tiny_clip(tmp_path_factory.mktemp("rankers") / "clip"))) as studio:
+        yield studio
 
 
 @pytest.fixture(scope="module")
@@ -77,46 +89,9 @@ def finish(studio: Studio, order: Order) -> Generation:
     return last.generation
 
 
-# The line.
-
-
-def test_turns_come_in_the_order_of_arrival() -> None:
-    line, came, turns = Line(room=5), [], []
-
-    def stand(number: int, standing: threading.Event) -> None:
-        with line.join() as count_ahead:
-            came.append(number)
-            standing.set()
-            while count_ahead(10):
-                pass
-            turns.append(number)
-
-    with line.join() as count_ahead:
-        assert count_ahead(10) == 0
-        threads = []
-        for number in range(5):
-            standing = threading.Event()
-            threads.append(threading.Thread(target=stand, args=(number, standing)))
-            threads[-1].start()
-            assert standing.wait(10)
-        assert turns == []
-    for thread in threads:
-        thread.join(10)
-    assert turns == came == [0, 1, 2, 3, 4]
-
-
-def test_a_full_line_turns_away_and_forgets_who_left() -> None:
-    line = Line(room=1)
-    with line.join():
-        with line.join() as count_ahead:
-            assert count_ahead(0) == 1
-            with pytest.raises(Overloaded) as refused, line.join():
-                pass
-            assert refused.value.retry_after > 0 and refused.value.hint
-        with line.join() as count_ahead:
-            assert count_ahead(0) == 1
-    with line.join() as count_ahead:
-        assert count_ahead(0) == 0
+def go_on_to(kind: type[Update], drawing: Generator[Update]) -> Update:
+    """The next update of a kind."""
+    return next(update for update in drawing if isinstance(update, kind))
 
 
 # Orders.
@@ -163,8 +138,8 @@ def test_numbers_out_of_range_are_refused(images: int, temperature: float) -> No
 def test_a_drawing_tells_how_it_goes(studio: Studio) -> None:
     *updates, last = studio.draw(order(studio, seed=3))
     progress = [update for update in updates if isinstance(update, Drawing)]
-    assert progress == updates
-    assert [update.done for update in progress] == sorted({update.done for update in progress})
+    assert progress == updates[-len(progress) :]
+    assert [update.done for update in progress] == sorted(update.done for update in progress)
     assert all(0 < update.done < update.total == 16 for update in progress)
     left = [update.seconds_left for update in progress]
     assert left == sorted(left, reverse=True)
@@ -174,13 +149,15 @@ def test_a_drawing_tells_how_it_goes(studio: Studio) -> None:
 
 
 def test_the_next_one_waits_and_a_closed_drawing_frees_the_device(studio: Studio) -> None:
-    first, second = studio.draw(order(studio)), studio.draw(order(studio))
-    assert isinstance(next(first), Drawing)
-    assert next(second) == Waiting(1)
+    # Long enough to be closed half-way.
+    first, second = studio.draw(order(studio, images=64)), studio.draw(order(studio))
+    go_on_to(Drawing, first)
+    waiting = next(second)
+    assert isinstance(waiting, Waiting) and waiting.place == 1
     first.close()
-    assert isinstance(next(second), Drawing)
+    go_on_to(Drawing, second)
     second.close()
-    assert isinstance(next(studio.draw(order(studio))), Drawing)
+    assert finish(studio, order(studio, images=1))
 
 
 def test_a_prompt_without_words_frees_the_device(studio: Studio) -> None:
@@ -192,10 +169,10 @@ def test_a_prompt_without_words_frees_the_device(studio: Studio) -> None:
 def test_another_model_is_loaded_when_it_is_wanted(studio: Studio, tmp_path: Path) -> None:
     other = str(make_tiny_model(tmp_path / "other", seed=1))
     wanted = Order(other, "a red car", config.GenerationConfig(images=1), 3)
-    first, *_, last = studio.draw(wanted)
-    assert first == Preparing(other)
+    *updates, last = studio.draw(wanted)
+    assert Preparing(other) in updates
     assert isinstance(last, Finished) and last.generation.release == "other"
-    assert isinstance(next(studio.draw(wanted)), Drawing)
+    assert Preparing(other) not in list(studio.draw(wanted))
 
 
 def test_a_model_that_is_not_here_is_not_downloaded(studio: Studio) -> None:
@@ -207,21 +184,10 @@ def test_a_model_that_is_not_here_is_not_downloaded(studio: Studio) -> None:
 def test_a_broken_model_is_told_to_whoever_draws(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = make_tiny_model(tmp_path / "broken")
     (folder / "model.safetensors").write_bytes(b"{}")
-    studio = Studio(str(folder))
-    studio.warm_up()
+    with open_studio(str(folder)) as studio:
+        with pytest.raises(CheckpointError):
+            finish(studio, order(studio))
     assert "model.safetensors" in caplog.text
-    with pytest.raises(CheckpointError):
-        finish(studio, order(studio))
-
-
-def test_waiting_for_a_model_is_told_as_such(studio: Studio, tmp_path: Path) -> None:
-    other = str(make_tiny_model(tmp_path / "other", seed=2))
-    first = studio.draw(Order(other, "a red car", config.GenerationConfig(images=1), 3))
-    assert next(first) == Preparing(other)
-    second = studio.draw(order(studio))
-    assert next(second) == Preparing(other)
-    first.close()
-    assert isinstance(next(second), Drawing)
 
 
 def test_the_shelf_names_what_has_to_be_downloaded(model: str) -> None:

@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PATIENCE = 90
 """Seconds that anything may take on a busy machine."""
 

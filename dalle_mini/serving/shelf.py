@@ -1,4 +1,4 @@
-"""The models that the page offers, with their settings; none is downloaded from here."""
+"""The models that are offered, with their settings; none is downloaded from here."""
 
 from pathlib import Path
 
@@ -35,25 +35,26 @@ def brings_ranker(model: str) -> bool:
 def require_local(model: str) -> None:
     """CheckpointError if a published model has yet to be downloaded."""
     for release in available_releases():
-        if release.name == model and release.download_bytes and not _is_local(release):
+        if release.name == model and release.download_bytes and not is_here(release.name):
             raise CheckpointError(
                 f"the model {model!r} is not on this machine yet",
                 hint=f"`dalle-mini serve --model {model}` downloads {_size(release)} once, then serves it",
             )
 
 
-def _label(release: Release) -> str:
-    if release.download_bytes and not _is_local(release):
-        return f"{release.name} ({_size(release)}, to be downloaded first)"
-    return release.name
-
-
-def _is_local(release: Release) -> bool:
+def is_here(model: str) -> bool:
+    """Whether a model is on this machine."""
     try:
-        resolve(release.name, offline=True)
+        resolve(model, offline=True)
     except DalleMiniError:
         return False
     return True
+
+
+def _label(release: Release) -> str:
+    if release.download_bytes and not is_here(release.name):
+        return f"{release.name} ({_size(release)}, to be downloaded first)"
+    return release.name
 
 
 def _size(release: Release) -> str:

@@ -1,0 +1,332 @@
+"""The one owner of the device: the page, the API and whoever else wants pictures are its clients.
+
+    submit ─▶ FairQueue ─▶ the painter's thread ─▶ the keeper's thread ─▶ Finished
+                 │              one batch at a time      stores the pictures
+                 └─ full, over a client's cap, closing: Overloaded
+
+Every order gets a ticket, and every ticket an end: pictures, or an error in words.
+"""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import itertools
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from dalle_mini.errors import Cancelled, Closing, DalleMiniError, DeviceError, Overloaded
+from dalle_mini.serving.metrics import Metrics
+from dalle_mini.serving.order import Order
+from dalle_mini.serving.painter import Painter
+from dalle_mini.serving.queue import FairQueue
+from dalle_mini.serving.rates import Rates
+from dalle_mini.serving.tickets import Keep, Ticket
+from dalle_mini.serving.updates import Drawing, Failed, Finished, Outcome, Preparing, Update, Waiting
+from dalle_mini.serving.watchdog import Watchdog
+
+BATCH = 1
+"""Orders drawn at once."""
+
+_LONGEST_RETRY, _USUAL_RETRY = 120.0, 10.0
+_SECONDS_TO_ANSWER = 3.0
+"""What is left for waiting clients to be told that the process ends."""
+
+_logger = logging.getLogger(__name__)
+
+
+def leave(status: int) -> None:
+    """End the process as it is, as soon as waiting clients have been told."""
+    time.sleep(_SECONDS_TO_ANSWER)
+    os._exit(status)
+
+
+@dataclasses.dataclass(frozen=True)
+class EngineLimits:
+    """How much may wait, and how long anything may take, in seconds."""
+
+    waiting: int = 32
+    per_client: int = 8
+    patience: float = 600
+    step_seconds: float = 300
+    load_seconds: float = 1800
+
+
+class Engine:
+    """Draws orders one after the other, fairly between clients. `start` it first, `drain` or `close` it last."""
+
+    def __init__(
+        self,
+        painter: Painter,
+        *,
+        limits: EngineLimits | None = None,
+        metrics: Metrics | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        abort: Callable[[int], object] = leave,
+    ) -> None:
+        self._painter, self._limits, self._clock, self._abort = painter, limits or EngineLimits(), clock, abort
+        self._metrics = metrics or Metrics()
+        self._rates = Rates()
+        self._changed = threading.Condition()
+        self._queue = FairQueue()
+        self._open: set[Ticket] = set()
+        self._seconds_left, self._preparing = math.inf, ""
+        self._closing = self._stopped = False
+        self._trouble = "the model is being loaded"
+        self._watchdog = Watchdog(self._give_up, clock=clock)
+        self._worker = threading.Thread(target=self._work, name="painter", daemon=True)
+        self._keeper = concurrent.futures.ThreadPoolExecutor(1, "keeper")
+        self._metrics.watch("waiting", "Orders that wait", lambda: len(self._queue))
+        self._metrics.watch("open", "Orders that wait, are drawn or are being kept", self.count_open)
+        self._metrics.watch("ready", "1 where orders are drawn", lambda: not self.trouble)
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing is drawn here; empty where all is well."""
+        if self._watchdog.stalled:
+            return "the device hangs"
+        if self._closing:
+            return "the server is being stopped"
+        if not self._worker.is_alive():
+            return "the engine does not run"
+        return self._trouble
+
+    @property
+    def loaded(self) -> frozenset[str]:
+        """Names of the models that draw at once."""
+        return self._painter.loaded
+
+    def count_open(self) -> int:
+        """Orders that wait, are drawn or are being kept."""
+        return len(self._open)
+
+    def start(self) -> None:
+        """Begin with loading the main model; orders may come at once."""
+        self._worker.start()
+        self._watchdog.start()
+
+    def submit(self, order: Order, *, client: str, keep: Keep | None = None) -> Ticket:
+        """A ticket for `order`; `keep` is called with its pictures before the ticket tells of them.
+
+        Overloaded where no more may wait, in all or for this client; Closing where the server is being stopped.
+        """
+        with self._changed:
+            self._admit(client)
+            now = self._clock()
+            deadline = now + self._limits.patience
+            ticket = Ticket(order, client=client, submitted=now, deadline=deadline, keep=keep)
+            self._open.add(ticket)
+            self._queue.push(ticket)
+            self._tell_line()
+            self._changed.notify_all()
+        return ticket
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Give a drawing up: at once where it waits, within one chunk of tokens where it is drawn."""
+        ticket.cancelled = True
+        with self._changed:
+            with contextlib.suppress(ValueError):
+                self._queue.remove(ticket)
+                self._end(ticket, Failed(_cancelled()))
+            self._tell_line()
+
+    def drain(self, seconds: float) -> bool:
+        """Take no new orders, finish those that are here, and stop; False where `seconds` were too few for all."""
+        with self._changed:
+            self._closing = True
+            done = self._changed.wait_for(lambda: not self._open, seconds)
+        self.close()
+        return done
+
+    def close(self) -> bool:
+        """Stop within one chunk of tokens, and tell who still waits; False where that chunk takes too long."""
+        with self._changed:
+            self._closing = self._stopped = True
+            error = Closing("the server is being stopped", hint="try again in a minute", retry_after=_USUAL_RETRY)
+            for ticket in list(self._open):
+                ticket.cancelled = True
+                self._end(ticket, Failed(error))
+            self._changed.notify_all()
+        self._watchdog.stop()
+        if self._worker.is_alive():
+            self._worker.join(_SECONDS_TO_ANSWER)
+        self._keeper.shutdown(wait=not self._worker.is_alive())
+        return not self._worker.is_alive()
+
+    def _admit(self, client: str) -> None:
+        wait = self._retry_after()
+        if self._closing:
+            self._metrics.refusals.labels("closing").inc()
+            raise Closing("the server is being stopped", hint="try again in a minute", retry_after=_USUAL_RETRY)
+        mine = sum(ticket.client == client for ticket in self._open)
+        if mine >= self._limits.per_client:
+            self._metrics.refusals.labels("client").inc()
+            hint = "wait for one of them, or cancel it"
+            raise Overloaded(f"{mine} drawings of yours are under way", hint=hint, retry_after=wait)
+        if len(self._queue) >= self._limits.waiting:
+            self._metrics.refusals.labels("full").inc()
+            hint = f"try again in {wait:.0f} seconds"
+            raise Overloaded(f"{len(self._queue)} drawings are waiting already", hint=hint, retry_after=wait)
+
+    def _retry_after(self) -> float:
+        """Whole seconds until a place is likely to be free."""
+        seconds = self._seconds_left if math.isfinite(self._seconds_left) else _USUAL_RETRY
+        return float(math.ceil(min(max(seconds, 1), _LONGEST_RETRY)))
+
+    # The painter's thread.
+
+    def _work(self) -> None:
+        self._warm_up()
+        while batch := self._take():
+            for ticket in batch:
+                self._attend(ticket, self._paint)
+            with self._changed:
+                self._seconds_left = math.inf
+
+    def _warm_up(self) -> None:
+        def load() -> None:
+            for step in self._painter.warm_up():
+                self._note_step(step)
+
+        error = _try(load)
+        self._rest()
+        self._trouble = f"{self._painter.main} can't be loaded" if error else ""
+        if error:
+            _logger.warning("%s: %s", self._painter.main, error)
+
+    def _take(self) -> list[Ticket]:
+        """The next batch, when there is one; empty when the engine stops."""
+        with self._changed:
+            while not self._stopped:
+                self._drop_expired()
+                if waiting := self._queue.in_order():
+                    most = self._painter.batch_size(waiting[0].order.model, BATCH)
+                    return self._queue.take(most, _bucket)
+                self._changed.wait()
+        return []
+
+    def _attend(self, ticket: Ticket, work: Callable[[Ticket], None]) -> None:
+        """Do some work for a ticket; whatever fails is told to whoever waits for it."""
+        error = _try(lambda: work(ticket))
+        if error:
+            self._end(ticket, Failed(error))
+
+    def _paint(self, ticket: Ticket) -> None:
+        self._seconds_left = self._rates.expect(ticket.order)
+        self._watchdog.expect(self._limits.step_seconds)
+        began = None
+        try:
+            with contextlib.closing(self._painter.paint(ticket.order)) as steps:
+                for step in steps:
+                    if ticket.cancelled:
+                        _logger.info("a drawing was stopped")
+                        raise _cancelled()
+                    if isinstance(step, Finished):
+                        self._rest()
+                        self._rates.note(ticket.order, step.seconds)
+                        self._keeper.submit(self._attend, ticket, lambda ticket, step=step: self._keep(ticket, step))
+                        return
+                    if isinstance(step, Drawing) and began is None:
+                        began = self._clock()
+                        self._metrics.waiting_seconds.observe(began - ticket.submitted)
+                    ticket.tell(step)
+                    self._note_step(step)
+        finally:
+            self._rest()
+
+    def _rest(self) -> None:
+        self._watchdog.rest()
+        self._preparing = ""
+
+    def _note_step(self, step: Update) -> None:
+        """Expect the next step in time, and let those who wait know."""
+        loading = isinstance(step, Preparing)
+        self._watchdog.expect(self._limits.load_seconds if loading else self._limits.step_seconds)
+        with self._changed:
+            self._preparing = step.model if loading else ""
+            if isinstance(step, Drawing):
+                self._seconds_left = step.seconds_left
+            self._drop_expired()
+            self._tell_line()
+
+    # The keeper's thread.
+
+    def _keep(self, ticket: Ticket, finished: Finished) -> None:
+        if ticket.cancelled:
+            raise _cancelled()
+        if ticket.keep:
+            ticket.keep(ticket, finished.generation)
+        self._metrics.drawing_seconds.observe(finished.seconds)
+        self._metrics.pictures.inc(len(finished.generation.images))
+        self._end(ticket, finished)
+
+    # The watchdog's thread.
+
+    def _give_up(self) -> None:
+        """The device hangs, which only a new process mends: say so to everybody, then leave."""
+        self._metrics.device_trouble.labels("hang").inc()
+        _logger.critical("no sign of life from the device; ending the process")
+        with self._changed:
+            self._closing = True
+            error = DeviceError("the device hangs", hint="the server starts anew; try again in a minute")
+            for ticket in list(self._open):
+                self._end(ticket, Failed(error))
+        self._abort(os.EX_SOFTWARE)
+
+    # With the lock, or without.
+
+    def _end(self, ticket: Ticket, outcome: Outcome) -> None:
+        with self._changed:
+            if ticket not in self._open:
+                return
+            self._open.remove(ticket)
+            ticket.tell(outcome)
+            self._metrics.drawings.labels(_name(outcome)).inc()
+            self._changed.notify_all()
+
+    def _drop_expired(self) -> None:
+        now = self._clock()
+        for ticket in self._queue.in_order():
+            if ticket.deadline <= now:
+                self._queue.remove(ticket)
+                message = f"not begun within {self._limits.patience:.0f} seconds"
+                self._end(ticket, Failed(Cancelled(message, hint="there is a crowd here; try again later")))
+
+    def _tell_line(self) -> None:
+        """Tell everybody who waits their place, and how long it takes until their pictures are there."""
+        waiting = self._queue.in_order()
+        busy = len(self._open) > len(waiting)
+        before = self._seconds_left if busy else 0.0
+        expected = itertools.accumulate((self._rates.expect(ticket.order) for ticket in waiting), initial=before)
+        for place, (ticket, seconds) in enumerate(zip(waiting, itertools.islice(expected, 1, None), strict=True), 1):
+            ticket.tell(Waiting(place, seconds, self._preparing))
+
+
+def _bucket(ticket: Ticket) -> tuple[str, object]:
+    """What orders that one compiled program draws have in common."""
+    return ticket.order.model, dataclasses.replace(ticket.order.settings, images=1, candidates=None)
+
+
+def _try(work: Callable[[], None]) -> DalleMiniError | None:
+    """Do some work; what went wrong, in words that anybody may read."""
+    try:
+        work()
+    except DalleMiniError as error:
+        return error
+    except Exception:
+        _logger.exception("a drawing failed")
+        return DalleMiniError("something went wrong here", hint="it has been noted; please try again")
+    return None
+
+
+def _cancelled() -> Cancelled:
+    return Cancelled("this drawing was cancelled", hint="order it again if you want it after all")
+
+
+def _name(outcome: Outcome) -> str:
+    if isinstance(outcome, Finished):
+        return "finished"
+    return "cancelled" if isinstance(outcome.error, Cancelled) else "failed"

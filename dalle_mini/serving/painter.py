@@ -1,0 +1,201 @@
+"""Draws orders on the device: models are loaded when they are first wanted, and the device's trouble is met here.
+
+Out of memory, all else is put away, batches are halved and previews left out from then on, and the drawing is tried
+once more. So is one with a picture whose pixels are not numbers.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import logging
+import math
+import secrets
+import time
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING
+
+from dalle_mini.config import MAX_SEED
+from dalle_mini.errors import DeviceError
+from dalle_mini.serving.metrics import Metrics
+from dalle_mini.serving.order import Order
+from dalle_mini.serving.shelf import require_local
+from dalle_mini.serving.updates import Drawing, Finished, Preparing
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+    from dalle_mini.generation import Generation
+    from dalle_mini.pipeline import DalleMini
+
+PREVIEW_SHARE = 0.15
+PREVIEW_SECONDS = 1.0
+"""Previews take about this share of a drawing, or so many seconds where that is more, spread over it."""
+
+_logger = logging.getLogger(__name__)
+
+Step = Preparing | Drawing | Finished
+
+
+def load_local(name: str, *, ranker: str | None = None) -> "DalleMini":
+    """Load a model of this machine; nothing is downloaded."""
+    from dalle_mini.pipeline import load
+
+    require_local(name)
+    return load(name, ranker=ranker, offline=True)
+
+
+@dataclasses.dataclass
+class _Easel:
+    """A model that is ready, and what showing one unfinished picture took last."""
+
+    model: "DalleMini"
+    preview_seconds: float
+
+
+class Painter:
+    """One drawing at a time, by one thread. `main` stays loaded, and beside it the last other model that was used.
+
+    `ranker` is a CLIP for `main`; other models have the ones that they bring.
+    """
+
+    def __init__(
+        self,
+        main: str,
+        *,
+        ranker: str | None = None,
+        load: Callable[[str], "DalleMini"] | None = None,
+        metrics: Metrics | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.main = main
+        self._load = load or (lambda name: load_local(name, ranker=ranker if name == main else None))
+        self._clock = clock
+        self._trouble = (metrics or Metrics()).device_trouble
+        self._easels: dict[str, _Easel] = {}
+        self._squeezes: collections.Counter[str] = collections.Counter()
+
+    @property
+    def loaded(self) -> frozenset[str]:
+        """Names of the models that draw at once."""
+        return frozenset(self._easels)
+
+    def batch_size(self, model: str, most: int) -> int:
+        """Of `most` drawings at once, as many as fit: half as many for every time that memory ran out."""
+        return max(1, most >> self._squeezes[model])
+
+    def warm_up(self) -> Generator[Preparing]:
+        """Make the main model ready."""
+        return self._prepare(self.main)
+
+    def paint(self, order: Order) -> Generator[Step]:
+        """Draw; the last step is `Finished`. Closing it frees the device. DalleMiniError says why it can't be."""
+        if order.seed is None:
+            order = dataclasses.replace(order, seed=secrets.randbelow(MAX_SEED + 1))
+        for last_try in (False, True):
+            try:
+                yield from self._paint_once(order)
+                return
+            except (DeviceError, MemoryError, RuntimeError) as error:
+                trouble = _diagnose(error)
+                if trouble is None:
+                    raise
+                if last_try:
+                    raise trouble from None
+                _logger.warning("%s: %s; trying once more", order.model, trouble)
+            # Behind the exception, whose frames held what was on the device.
+            self._save_memory(order.model, trouble)
+
+    def _paint_once(self, order: Order) -> Generator[Step]:
+        if order.model not in self._easels:
+            yield from self._prepare(order.model)
+        easel = self._easels[order.model]
+        for step in self._draw(easel, order):
+            if isinstance(step, Finished):
+                self._check_numbers(easel.model, step.generation)
+            yield step
+
+    def _prepare(self, name: str) -> Generator[Preparing]:
+        """Put a model on its easel: load it, and draw a little so that every program is compiled."""
+        yield Preparing(name)
+        self._easels = {kept: easel for kept, easel in self._easels.items() if kept == self.main}
+        model = self._load(name)
+        with contextlib.closing(model.draw("a picture", seed=0)) as drawing:
+            progress = next(drawing)
+            progress.preview()
+            started = self._clock()
+            pictures = progress.preview()
+            preview_seconds = (self._clock() - started) / len(pictures)
+        if model.ranker:
+            embedded = model.ranker.embed_images(pictures[:1])
+            model.ranker.weigh_words(embedded, model.ranker.marks(pictures[:1], "a picture"), "a picture")
+        self._easels[name] = _Easel(model, preview_seconds)
+
+    def _draw(self, easel: _Easel, order: Order) -> Generator[Drawing | Finished]:
+        images = order.settings.images
+        pictures: tuple[Image.Image, ...] = ()
+        started = self._clock()
+        spent, seconds_left = 0.0, math.inf
+        with contextlib.closing(easel.model.draw(order.prompt, order.settings, seed=order.seed)) as drawing:
+            for progress in drawing:
+                now = self._clock()
+                if progress.result:
+                    _logger.info("drew %d pictures in %.1f s", len(progress.result.candidates), now - started)
+                    yield Finished(progress.result, now - started)
+                    break
+                drawn = now - started - spent
+                share = progress.done / progress.total
+                if share:
+                    seconds_left = min(seconds_left, drawn / share - drawn)
+                # One that is half paid for is shown: a costly one somewhere in the middle, cheap ones all along.
+                budget = 0.0 if self._squeezes[order.model] else max(PREVIEW_SHARE * drawn, PREVIEW_SECONDS * share)
+                if spent + images * easel.preview_seconds / 2 < budget:
+                    pictures = tuple(progress.preview())
+                    easel.preview_seconds = (self._clock() - now) / images
+                    spent += self._clock() - now
+                yield Drawing(progress.done, progress.total, progress.settings, seconds_left, pictures)
+        if not spent:
+            # The machine may have been busy when the cost was found.
+            easel.preview_seconds /= 2
+
+    def _check_numbers(self, model: "DalleMini", generation: "Generation") -> None:
+        broken = [
+            number
+            for number, (picture, tokens) in enumerate(zip(generation.images, generation.tokens, strict=True), 1)
+            if not picture.getbbox() and _is_nan(model, tokens)
+        ]
+        if broken:
+            self._trouble.labels("nan").inc()
+            raise DeviceError(
+                f"picture {', '.join(map(str, broken))} of {len(generation.images)} came out as no number",
+                hint="try another seed; if it stays so, the model's weights or the device are broken",
+            )
+
+    def _save_memory(self, model: str, trouble: DeviceError) -> None:
+        if isinstance(trouble, OutOfMemory):
+            self._trouble.labels("out_of_memory").inc()
+            self._squeezes[model] += 1
+            self._easels = {kept: easel for kept, easel in self._easels.items() if kept == model}
+
+
+class OutOfMemory(DeviceError):
+    pass
+
+
+def _diagnose(error: Exception) -> DeviceError | None:
+    """What the device's error means; None where it is no trouble of the device."""
+    if isinstance(error, DeviceError):
+        return error
+    # JAX raises a RuntimeError of its own that tells its kind only by this word.
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return OutOfMemory("the device is out of memory", hint="ask for fewer pictures, or use a smaller model")
+    return None
+
+
+def _is_nan(model: "DalleMini", tokens: "np.ndarray") -> bool:
+    """Whether a picture that is black all over, as one that is no number becomes in a file, is none."""
+    import jax.numpy as jnp
+
+    from dalle_mini.models import vqgan
+
+    return bool(jnp.isnan(vqgan.decode(model.vqgan_params, model.vqgan_config, jnp.asarray(tokens)[None])).any())

@@ -1,0 +1,194 @@
+"""What the API takes and gives, as its OpenAPI description says it."""
+
+import dataclasses
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from dalle_mini.config import MAX_CANDIDATES, MAX_IMAGES, MAX_SEED, GenerationConfig
+from dalle_mini.serving.answers import Problem
+from dalle_mini.serving.answers import describe as describe_error
+from dalle_mini.serving.store import Record
+from dalle_mini.serving.tickets import Ticket
+from dalle_mini.serving.updates import Drawing, Failed, Finished, Preparing, Update, Waiting
+
+API = "/api/v1"
+State = Literal["waiting", "preparing", "drawing", "finished", "failed"]
+
+
+def _require_words(prompt: str) -> str:
+    if not prompt.strip():
+        raise ValueError("the prompt is empty")
+    return prompt
+
+
+Prompt = Annotated[
+    str,
+    Field(description="What to draw, in words.", min_length=1, pattern=r"\S", examples=["a red car at the beach"]),
+    AfterValidator(_require_words),
+]
+
+
+def _read_whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_WHOLE = BeforeValidator(_read_whole)
+"""A whole number of JSON may be spelled 9.0."""
+
+
+class GenerationRequest(BaseModel):
+    """A drawing to make. What is left out is the model's own, and a random seed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    prompt: Prompt
+    model: str | None = Field(None, description="A name that `GET /api/v1/models` lists.")
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED), _WHOLE] | None = Field(
+        None, description="The same one draws the same pictures."
+    )
+    images: Annotated[int, Field(ge=1, le=MAX_IMAGES), _WHOLE] | None = Field(None, description="Pictures in the grid.")
+    guidance_scale: float | None = Field(None, ge=0, le=100, description="How strictly to follow the prompt.")
+    temperature: float | None = Field(None, ge=0.01, le=100, description="Above 1 bolder, below 1 safer.")
+    top_k: Annotated[int, Field(ge=0, le=2**31 - 1), _WHOLE] | None = Field(
+        None, description="Draw from the best so many tokens; 0: from all."
+    )
+    top_p: float | None = Field(None, gt=0, le=1, description="Draw from the best tokens of this probability.")
+
+    candidates: Annotated[int, Field(ge=1, le=MAX_CANDIDATES), _WHOLE] | None = Field(
+        None, description="Pictures to draw and choose from; more than `images` where the model has a ranker."
+    )
+    variety: float | None = Field(None, ge=0, le=1, description="0 shows the best candidates, 1 the most unlike ones.")
+
+    def settings(self, defaults: GenerationConfig) -> GenerationConfig:
+        """The `defaults` with what was asked for."""
+        names = {field.name for field in dataclasses.fields(GenerationConfig)}
+        return dataclasses.replace(defaults, **self.model_dump(include=names, exclude_none=True))
+
+
+class BotRequest(BaseModel):
+    """What bots for the original send; whatever else they send is passed over."""
+
+    prompt: Prompt
+
+
+class BotAnswer(BaseModel):
+    images: list[str] = Field(description="PNGs in base64.")
+    version: str
+
+
+class Version(BaseModel):
+    version: str
+
+
+class Progress(BaseModel):
+    """Tokens of one image."""
+
+    done: int
+    total: int
+
+
+class Reading(BaseModel):
+    """How the prompt was read: `cut`, its end, found no room."""
+
+    text: str
+    notes: list[str]
+    cut: str
+
+
+class Picture(BaseModel):
+    """One picture; its seed draws it again alone."""
+
+    index: int
+    seed: int
+    mark: float | None = Field(description="How well it fits the prompt, from -1 to 1, where there is a ranker.")
+    png: str
+    webp: str
+
+
+class Result(BaseModel):
+    prompt: str
+    model: str
+    seed: int
+    settings: dict[str, Any]
+    recipe: dict[str, Any] = Field(description="What draws the grid again.")
+    reading: Reading
+    went_by: str = Field(description="The words that the model knows, where it can tell.")
+    notes: list[str] = Field(description="What to know about the marks.")
+    images: list[Picture]
+    png: str = Field(description="The grid.")
+    webp: str
+
+
+class Generation(BaseModel):
+    """A drawing: under way, kept, or failed."""
+
+    id: str
+    state: State
+    place: int | None = Field(None, description="1 is the next to be drawn.")
+    seconds_left: float | None = Field(None, description="Until the pictures are there, where that is known.")
+    progress: Progress | None = None
+    created: float | None = Field(None, description="Seconds since 1970.")
+    expires: float | None = Field(None, description="When the pictures are deleted; seconds since 1970.")
+    result: Result | None = None
+    error: Problem | None = None
+    location: str
+    events: str
+    delete_token: str | None = Field(None, description="Deletes the pictures. Told once, to the one who ordered.")
+
+
+class Model(BaseModel):
+    """`loaded` ones draw at once; those that are not `here` have to be downloaded by the operator."""
+
+    name: str
+    description: str
+    here: bool
+    loaded: bool
+    defaults: dict[str, Any]
+
+
+class Models(BaseModel):
+    default: str
+    models: list[Model]
+
+
+def describe_found(found: Ticket | Record) -> Generation:
+    return describe_record(found) if isinstance(found, Record) else describe_update(found.id, found.news.update)
+
+
+def describe_update(id: str, update: Update) -> Generation:
+    """How a drawing that is under way stands."""
+    match update:
+        case Waiting(place, seconds):
+            return _generation(id, "waiting", place=place, seconds_left=_finite(seconds))
+        case Preparing():
+            return _generation(id, "preparing", place=0)
+        case Drawing(done, total, _, seconds_left):
+            progress = Progress(done=done, total=total)
+            return _generation(id, "drawing", place=0, seconds_left=_finite(seconds_left), progress=progress)
+        case Failed(error):
+            return _generation(id, "failed", error=describe_error(error))
+        case Finished():
+            return _generation(id, "finished")
+
+
+def describe_record(record: Record) -> Generation:
+    """A drawing that is kept."""
+    values = dict(record.description)
+    place = f"{API}/generations/{record.id}"
+    pictures = [
+        Picture(index=index, seed=seed, mark=mark, png=f"{place}/{index}.png", webp=f"{place}/{index}.webp")
+        for index, (seed, mark) in enumerate(zip(values.pop("seeds"), values.pop("marks"), strict=True))
+    ]
+    result = Result(**values, images=pictures, png=f"{place}/grid.png", webp=f"{place}/grid.webp")
+    return _generation(record.id, "finished", created=record.created, expires=record.expires, result=result)
+
+
+def _generation(id: str, state: State, **values: Any) -> Generation:
+    place = f"{API}/generations/{id}"
+    return Generation(id=id, state=state, location=place, events=f"{place}/events", **values)
+
+
+def _finite(seconds: float) -> float | None:
+    return round(seconds, 1) if math.isfinite(seconds) else None

@@ -1,0 +1,129 @@
+"""All that one server has, put together from its settings."""
+
+import dataclasses
+
+from dalle_mini.checkpoints.releases import available_releases, resolve
+from dalle_mini.config import suggest
+from dalle_mini.errors import ConfigError, PromptError
+from dalle_mini.serving.callers import Buckets, Keys
+from dalle_mini.serving.desk import Desk
+from dalle_mini.serving.engine import Engine, EngineLimits
+from dalle_mini.serving.metrics import Metrics
+from dalle_mini.serving.order import Order
+from dalle_mini.serving.painter import Painter
+from dalle_mini.serving.schemas import GenerationRequest, Model
+from dalle_mini.serving.settings import Settings
+from dalle_mini.serving.shelf import is_here, read_defaults
+from dalle_mini.serving.store import Store
+
+
+@dataclasses.dataclass(frozen=True)
+class Service:
+    """The engine, and what stands between it and the API's callers.
+
+    `model` is the main one, as it was named, and `ranker` the CLIP that was named for it.
+    """
+
+    model: str
+    ranker: str | None
+    settings: Settings
+    engine: Engine
+    store: Store
+    desk: Desk
+    metrics: Metrics
+    keys: Keys
+    buckets: Buckets
+
+    def close(self) -> bool:
+        """Stop drawing; False where the device is still busy with something that can't be interrupted."""
+        stopped = self.engine.close()
+        self.store.close()
+        return stopped
+
+    def read_order(self, request: GenerationRequest) -> Order:
+        """What the API was asked for; ConfigError and PromptError say what can't be drawn."""
+        if len(request.prompt) > self.settings.max_prompt:
+            hint = f"use at most {self.settings.max_prompt:,}"
+            raise PromptError(f"the prompt has {len(request.prompt):,} characters", hint=hint)
+        most = self.settings.max_images
+        if request.images and request.images > most:
+            hint = f"this server draws at most {most} at a time"
+            raise ConfigError(f"images={request.images} is too many", hint=hint)
+        if request.candidates and request.candidates > self.settings.max_candidates:
+            hint = f"this server draws at most {self.settings.max_candidates} to choose from"
+            raise ConfigError(f"candidates={request.candidates} is too many", hint=hint)
+        model = self._find_model(request.model)
+        defaults = read_defaults(model)
+        defaults = dataclasses.replace(defaults, images=min(defaults.images, most), candidates=None)
+        return Order(model, request.prompt, request.settings(defaults), request.seed)
+
+    def list_models(self) -> list[Model]:
+        """The main model, then every release."""
+        return [
+            Model(
+                name=name,
+                description=description,
+                here=is_here(place),
+                loaded=place in self.engine.loaded,
+                defaults=read_defaults(place).to_dict(),
+            )
+            for name, (place, description) in self._models().items()
+        ]
+
+    @property
+    def model_name(self) -> str:
+        """What callers know the main model by."""
+        return next(iter(self._models()))
+
+    def _find_model(self, name: str | None) -> str:
+        """What the engine knows a model by. Callers name models of this list only, never a folder or an address."""
+        models = self._models()
+        name = name or self.model_name
+        if name not in models:
+            raise ConfigError("there is no model of this name", hint=suggest(name[:100], list(models)))
+        place, _ = models[name]
+        if not is_here(place):
+            raise ConfigError(f"the model {name!r} is not on this server", hint="see /api/v1/models for those that are")
+        return place
+
+    def _models(self) -> dict[str, tuple[str, str]]:
+        """Names for callers, with what the engine knows the model by and a description."""
+        releases = {release.name: (release.name, release.description) for release in available_releases()}
+        if self.model in releases:
+            return {self.model: releases.pop(self.model), **releases}
+        return {resolve(self.model, offline=True).name: (self.model, "the model of this server"), **releases}
+
+
+def build_service(
+    model: str, settings: Settings, *, ranker: str | None = None, painter: Painter | None = None
+) -> Service:
+    """A service that has yet to be started; OutputError where drawings can't be kept."""
+    metrics = Metrics()
+    store = Store(
+        settings.folder,
+        keep_seconds=settings.keep_days * 86400,
+        max_bytes=settings.store_megabytes * 2**20,
+    )
+    engine = Engine(
+        painter or Painter(model, ranker=ranker, metrics=metrics),
+        limits=EngineLimits(
+            waiting=settings.queue_size,
+            per_client=settings.per_client,
+            patience=settings.patience_seconds,
+            step_seconds=settings.step_seconds,
+            load_seconds=settings.load_seconds,
+        ),
+        metrics=metrics,
+    )
+    metrics.watch("store_bytes", "Bytes of kept drawings", store.count_bytes)
+    return Service(
+        model=model,
+        ranker=ranker,
+        settings=settings,
+        engine=engine,
+        store=store,
+        desk=Desk(engine, store),
+        metrics=metrics,
+        keys=Keys(settings.api_keys),
+        buckets=Buckets(settings.orders_per_minute, settings.orders_at_once),
+    )

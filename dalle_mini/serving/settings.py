@@ -1,0 +1,114 @@
+"""What an operator can set, each by an environment variable."""
+
+import dataclasses
+import math
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from dalle_mini.config import MAX_CANDIDATES, MAX_IMAGES
+from dalle_mini.errors import ConfigError
+
+PREFIX = "DALLE_MINI_"
+
+
+def _setting(default: Any, help: str, **rules: Any) -> Any:
+    """A field; `least`, `most` and `choices` say what it may be."""
+    return dataclasses.field(default=default, metadata={"help": help, **rules})
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The settings of one server; `DALLE_MINI_QUEUE_SIZE` sets `queue_size`, and so on."""
+
+    queue_size: int = _setting(32, "drawings that may wait", least=0)
+    per_client: int = _setting(8, "drawings of one caller of the API, waiting or drawn", least=1)
+    patience_seconds: float = _setting(600, "what has waited longer is not begun", least=1)
+    step_seconds: float = _setting(300, "a device without a sign of life for so long ends the process", least=1)
+    load_seconds: float = _setting(1800, "the same while a model is loaded and compiled", least=1)
+    drain_seconds: float = _setting(30, "what SIGTERM leaves drawings to be finished", least=0)
+    store: str = _setting("", "folder of the API's drawings (default: `drawings` in $DALLE_MINI_HOME)")
+    keep_days: float = _setting(7, "how long they are kept", least=0)
+    store_megabytes: int = _setting(1024, "how much of them; the oldest make room", least=1)
+    max_body_kilobytes: int = _setting(256, "the largest request to the API", least=1)
+    max_prompt: int = _setting(2000, "characters of a prompt to the API", least=1)
+    max_images: int = _setting(36, "pictures of one drawing by the API", least=1, most=MAX_IMAGES)
+    max_candidates: int = _setting(144, "pictures drawn to choose from", least=1, most=MAX_CANDIDATES)
+    orders_per_minute: float = _setting(30, "drawings that one address, or one key, may order a minute", least=0.01)
+    orders_at_once: int = _setting(10, "as many at once after a pause", least=1)
+    trusted_proxies: int = _setting(0, "proxies in front of the server, whose X-Forwarded-For is believed", least=0)
+    api_keys: tuple[str, ...] = _setting((), "keys for the API, with commas between them; without any, it is open")
+    framed_by: str = _setting("'self'", "sites that may show the page in a frame, as in frame-ancestors of a CSP")
+    log_format: str = _setting("text", "`text`, or `json` for a line of JSON each", choices=("text", "json"))
+
+    def __repr__(self) -> str:
+        """Without the keys, for logs."""
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self._public())})"
+
+    def _public(self) -> Iterator[tuple[str, Any]]:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            yield field.name, value if field.name != "api_keys" else f"<{len(value)}>"
+
+    @property
+    def folder(self) -> Path:
+        """Where drawings are kept."""
+        # Here, so that help need not read about models.
+        from dalle_mini.checkpoints.releases import home
+
+        return Path(self.store).expanduser() if self.store else home() / "drawings"
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in the environment; ConfigError names a variable that makes no sense."""
+    given: dict[str, Any] = {}
+    for field in dataclasses.fields(Settings):
+        name = variable(field)
+        if text := environment.get(name, "").strip():
+            given[field.name] = _read(name, text, field)
+    if "framed_by" not in given and environment.get("SPACE_ID"):
+        given["framed_by"] = "https://huggingface.co https://*.hf.space"
+    return Settings(**given)
+
+
+def variable(field: dataclasses.Field) -> str:
+    return PREFIX + field.name.upper()
+
+
+def describe_settings() -> str:
+    """A line for every variable, with its default."""
+    lines = []
+    for field in dataclasses.fields(Settings):
+        usual = f" (default: {field.default})" if field.default not in ("", ()) else ""
+        lines.append(f"    {variable(field):<29} {field.metadata['help']}{usual}")
+    return "\n".join(lines)
+
+
+def _read(name: str, text: str, field: dataclasses.Field) -> Any:
+    kind: Any = field.type
+    if get_origin(kind) is tuple:
+        return tuple(filter(None, map(get_args(kind)[0], map(str.strip, text.split(",")))))
+    try:
+        value = kind(text)
+    except ValueError:
+        what = "a whole number" if kind is int else "a number"
+        raise ConfigError(f"{name}={text!r} is not {what}", hint=_hint(field)) from None
+    if broken := _find_broken_rule(value, **field.metadata):
+        raise ConfigError(f"{name}={text!r} must be {broken}", hint=_hint(field))
+    return value
+
+
+def _find_broken_rule(
+    value: Any, *, help: str, least: float | None = None, most: float = math.inf, choices: tuple[str, ...] = ()
+) -> str:
+    # What is no number fails every comparison.
+    if least is not None and not least <= value < math.inf:
+        return f"{least} or more"
+    if least is not None and value > most:
+        return f"at most {most}"
+    return " or ".join(choices) if choices and value not in choices else ""
+
+
+def _hint(field: dataclasses.Field) -> str:
+    return f"it sets {field.metadata['help']}; unset, it is {field.default}"

@@ -1,0 +1,83 @@
+"""Cheap models for tests of the service: they draw nothing worth seeing, chunk by chunk, as slowly as told."""
+
+import dataclasses
+import threading
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from dalle_mini.config import GenerationConfig
+from dalle_mini.generation import Candidates, Generation
+from dalle_mini.pipeline import Progress, image_seeds
+from dalle_mini.serving.painter import Painter
+from dalle_mini.text.tokenizer import PromptReading
+
+CHUNKS = 4
+TOKENS = 16
+
+
+class Gate:
+    """Lets the chunks of all drawings through one by one."""
+
+    def __init__(self) -> None:
+        self._chunks = threading.Semaphore(0)
+
+    def open(self, chunks: int = 10**6) -> None:
+        self._chunks.release(chunks)
+
+    def pass_through(self) -> None:
+        assert self._chunks.acquire(timeout=30), "the gate stayed shut"
+
+
+class QuickModel:
+    """Draws flat colors of the seeds; `on_chunk` is called before every chunk, with its number."""
+
+    def __init__(self, name: str = "quick", *, on_chunk: Callable[[int], object] = lambda chunk: None) -> None:
+        self.name, self.on_chunk = name, on_chunk
+        self.drawn: list[str] = []
+        """Prompts, in the order in which they were begun."""
+        self.closed = 0
+        self.ranker = None
+
+    def draw(
+        self, prompt: str, settings: GenerationConfig | None = None, *, seed: int | None = None
+    ) -> Generator[Progress]:
+        settings = settings or GenerationConfig()
+        assert seed is not None
+        return self._draw(prompt, settings, seed)
+
+    def _draw(self, prompt: str, settings: GenerationConfig, seed: int) -> Generator[Progress]:
+        settings = dataclasses.replace(settings, candidates=settings.candidates or settings.images)
+        seeds = image_seeds(seed, settings.candidates or 0)
+        colors = np.array([[1 + seed % 255, seed // 255 % 256, 0] for seed in seeds], np.uint8)
+        pixels = np.broadcast_to(colors[:, None, None], (len(seeds), 8, 8, 3))
+        shown = tuple(range(settings.images))
+        self.drawn.append(prompt)
+        try:
+            for chunk in range(1, CHUNKS):
+                self.on_chunk(chunk)
+                preview = partial(_show, pixels[: len(shown)])
+                yield Progress(chunk * TOKENS // CHUNKS, TOKENS, settings, preview)
+            self.on_chunk(CHUNKS)
+            tokens = np.zeros((len(seeds), TOKENS), np.int32)
+            reading = PromptReading(prompt, prompt, (), prompt, "")
+            result = Generation(self.name, reading, seed, settings, Candidates(seeds, tokens, pixels, shown))
+            yield Progress(TOKENS, TOKENS, settings, lambda: list(result.images), result)
+        finally:
+            self.closed += 1
+
+
+def _show(pixels: np.ndarray) -> list[Image.Image]:
+    return [Image.fromarray(picture) for picture in pixels]
+
+
+def make_painter(model: QuickModel | None = None, *, main: str = "quick", **options: Any) -> Painter:
+    """A painter whose models are all `model`, or quick ones of their own names."""
+
+    def load(name: str) -> Any:
+        return model or QuickModel(name)
+
+    return Painter(main, load=load, **options)
