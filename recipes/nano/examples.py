@@ -1,12 +1,13 @@
 """Draws the examples that the page shows before anything is typed: `python -m recipes.nano.examples`.
 
-Prompts that no training scene has, with seeds that are stated here, drawn by the bundled model with its own
-settings: the recipes in `examples.json` draw the same pictures again.
+Prompts that no training caption has (combinations that are held out, and sentences of `natural.tsv`), with seeds that are
+stated here, drawn by the bundled model with its own settings: the recipes in `examples.json` draw the same pictures again.
 """
 
 import argparse
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -19,14 +20,14 @@ from dalle_mini.grid import enlarge
 from dalle_mini.web.examples import FOLDER, INDEX
 
 EXAMPLES = {
-    "a robot at sunset": 1,
-    "a red car at the beach": 1,
-    "orange fish under the sea": 1,
-    "a tiny house in the mountains": 1,
-    "ice cream cone in space": 1,
-    "a snowman in the desert": 1,
-    "pink unicorn in the clouds": 1,
-    "ghost in a dark forest": 1,
+    "a pumpkin in the graveyard": 1,
+    "a penguin at sunset": 1,
+    "a burger flying in the sky": 1,
+    "donut in the garden": 1,
+    "lonely cactus waiting for rain in the desert": 1,
+    "a horse, but it is entirely chocolate": 1,
+    "a purple cat": 1,
+    "a balloon at sunset": 1,
 }
 """Prompts and their seeds."""
 
@@ -54,7 +55,7 @@ def write_examples(model: str, folder: Path) -> None:
     for prompt, seed in EXAMPLES.items():
         print(f"{prompt}, seed {seed}")
         generation = drawer.generate(prompt, images=COLUMNS**2, seed=seed)
-        file = f"{prompt.replace(' ', '-')}.webp"
+        file = f"{re.sub('[^a-z]+', '-', prompt)}.webp"
         buffer = io.BytesIO()
         make_sheet(generation.images).save(buffer, "WEBP", quality=QUALITY, method=6)
         write_whole(folder / file, buffer.getvalue())

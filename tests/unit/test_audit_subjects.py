@@ -20,7 +20,7 @@ from dalle_mini.audit.subjects import (
 from dalle_mini.errors import PromptError
 from dalle_mini.grid import read_recipe, save_png
 
-STAGE = Path(__file__).parents[2] / "recipes" / "nano" / "stage"
+NANO = Path(__file__).parents[2] / "assets" / "nano"
 DOCTOR, NURSE = Subject("a doctor"), Subject("a nurse")
 
 
@@ -73,7 +73,7 @@ def test_a_template_has_one_place(template: str) -> None:
 
 
 def test_the_world_that_nano_learns_next_has_no_people() -> None:
-    found = find_people(STAGE, read_subjects())
+    found = find_people(NANO, read_subjects())
     assert not found.has_people and found.evidence == "lexicon"
     assert found.others["a doctor"] and found.others["an ambitious person"] == "astronaut"
 
