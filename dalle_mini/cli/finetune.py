@@ -28,7 +28,7 @@ def add_parser(commands: Any) -> None:
     add("--pictures", metavar="DIR", required=True, help="the pictures to learn; two hundred are plenty")
     add("--name", metavar="NAME", required=True, help="what the new model is called, such as my-cats")
     add("--from", dest="base", metavar="NAME", default="nano", help="the model to start from (default: nano)")
-    add("--steps", type=whole_number, metavar="N", default=500, help="updates to make (default: %(default)s)")
+    add("--steps", type=whole_number, metavar="N", default=300, help="updates to make (default: %(default)s)")
     add("--seed", type=whole_number, metavar="N", default=0, help="of the order of learning (default: %(default)s)")
 
 

@@ -57,7 +57,7 @@ class Finetuning:
     pictures: Path
     name: str
     base: str = "nano"
-    steps: int = 500
+    steps: int = 300
     seed: int = 0
 
     def __post_init__(self) -> None:
