@@ -22,7 +22,7 @@ POLICY = (
 SITE = "DALL·E mini"
 CARD_SIZE = (1200, 630)
 
-_LONGEST_TITLE, _LONGEST_ALT = 70, 240
+_LONGEST_TITLE, _LONGEST_HEADING, _LONGEST_ALT = 70, 120, 240
 _NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 
 
@@ -52,8 +52,9 @@ def write_page(share: Share, place: Place) -> str:
     if share.prompt is None:
         heading, lead = f"<h1>{what}</h1>", f"Drawn by {SITE}. The prompt is its author’s secret."
     else:
-        size = " long" * (len(share.prompt) > 120)
-        heading = f'<h1 class="prompt{size}" dir="auto">{_text(share.prompt)}</h1>'
+        # A long one scrolls, and keys must reach what scrolls.
+        size = ' class="long" tabindex="0"' if len(share.prompt) > _LONGEST_HEADING else ""
+        heading = f'<h1 dir="auto"{size}>{_text(share.prompt)}</h1>'
         lead = f"{what} that {SITE} drew from these words."
     picture = (
         f'<a class="sheet" href="{place.near(share, GRID)}"><img src="{place.near(share, SMALL_GRID)}" '
@@ -204,7 +205,7 @@ def _write_document(title: str, tags: str, body: str, root: str) -> str:
 
 def _write_day(seconds: float) -> str:
     day = datetime.fromtimestamp(seconds, UTC)
-    return f'<time datetime="{day:%Y-%m-%dT%H:%MZ}">{day.day} {day:%B %Y}</time>'
+    return f'<time datetime="{day:%Y-%m-%dT%H:%MZ}">{day.day} {day:%b %Y}</time>'
 
 
 def _shorten(text: str, length: int) -> str:

@@ -9,7 +9,6 @@ from dalle_mini.card import draw_card
 from dalle_mini.classic import draw_classic
 from dalle_mini.grid import compose_grid, encode_png
 from dalle_mini.serving.desk import encode_webp
-from dalle_mini.watermark import find_mark, mark_picture
 
 CARD, CLASSIC, GRID, SMALL_GRID = "card.png", "classic.png", "grid.png", "grid.webp"
 
@@ -36,4 +35,7 @@ def draw_files(
 
 def _mark(image: Image.Image) -> Image.Image:
     """With the watermark, once: it may have come with the pictures."""
+    # Here, for it brings JAX along, and a server is to answer before that is imported.
+    from dalle_mini.watermark import find_mark, mark_picture
+
     return image if find_mark(image).found else mark_picture(image)

@@ -26,7 +26,7 @@ REASONS = {
     "violent": "It is violent or cruel",
     "hateful": "It demeans people",
     "person": "It shows a real person",
-    "rights": "It breaks somebody's rights",
+    "rights": "It breaks somebody’s rights",
     "other": "Something else",
 }
 """Why a page may be reported."""

@@ -74,7 +74,7 @@ async def delete_page(id: str, request: Request, service: ServiceHere) -> Respon
 
 
 @router.get("")
-@router.get("/{rest:path}")
+@router.api_route("/{rest:path}", methods=["GET", "POST"])
 def show_nothing(request: Request) -> Response:
     """For all other paths."""
     return _tell_error(request, NotFound("there is no such page", hint="its address is mistyped, or cut short"))
