@@ -13,7 +13,7 @@ from dalle_mini.serving.order import Order
 from dalle_mini.serving.painter import Painter
 from dalle_mini.serving.schemas import GenerationRequest, Model
 from dalle_mini.serving.settings import Settings
-from dalle_mini.serving.shares import Shares
+from dalle_mini.serving.shares import Shares, open_shares
 from dalle_mini.serving.shelf import is_here, read_defaults
 from dalle_mini.serving.store import Store
 
@@ -118,12 +118,7 @@ def build_service(
         ),
         metrics=metrics,
     )
-    shares = Shares(
-        settings.folder / "shared",
-        max_days=settings.share_days,
-        max_bytes=settings.share_megabytes * 2**20,
-        reports_to_hide=settings.reports_to_hide,
-    )
+    shares = open_shares(settings)
     metrics.watch("store_bytes", "Bytes of kept drawings", store.count_bytes)
     metrics.watch("shared_bytes", "Bytes of shared pages", shares.count_bytes)
     return Service(

@@ -18,7 +18,8 @@ from dalle_mini.errors import ConfigError, DalleMiniError, OutputError
 from dalle_mini.recipe import Recipe
 from dalle_mini.serving.answers import Forbidden, Gone, NotFound
 from dalle_mini.serving.callers import Buckets
-from dalle_mini.serving.reported import Reports
+from dalle_mini.serving.reported import Reported, Reports
+from dalle_mini.serving.settings import Settings
 from dalle_mini.serving.store import Label, Record, Store
 
 REASONS = {
@@ -100,20 +101,13 @@ class Shares:
         kept = {name: description[name] for name in _SIZES} | {"noindex": choices.noindex}
         if recipe:
             kept |= {name: description[name] for name in _TOLD}
-        label = Label(secrets.token_urlsafe(16), secrets.token_urlsafe(16))
+        label = Label(_draw_id(), secrets.token_urlsafe(16))
         record = self._store.put(label, files, kept, keep_seconds=days * _DAY)
         return _read(record), label.delete_token
 
     def find(self, id: str) -> Share:
         """The page of that id. NotFound where there is none, or it waits to be looked at; Gone where it was one."""
-        record = self._store.get(id)
-        if record is None:
-            fate = self._store.find_fate(id)
-            if fate == "deleted":
-                raise Gone("this page was deleted", hint="whoever shared it took it back")
-            if fate == "expired":
-                raise Gone("this page has expired", hint="it was shared for a while, which is over")
-            raise NotFound("there is no such page", hint="its address is mistyped, or cut short")
+        record = self._require(id)
         if self.reports.count(id) >= self._reports_to_hide:
             raise NotFound("this page is hidden for now", hint="it was reported, and somebody has to look at it first")
         return _read(record)
@@ -128,8 +122,7 @@ class Shares:
 
     def delete(self, id: str, delete_token: str) -> None:
         """Delete a page by its token, also one that is hidden; Forbidden where the token is another."""
-        if self._store.get(id) is None:
-            self.find(id)
+        self._require(id)
         if not self._store.delete(id, delete_token):
             raise Forbidden("that is not the delete token of this page", hint="it was told once, when it was shared")
         self.reports.forget(id)
@@ -146,12 +139,59 @@ class Shares:
             "a shared page was reported (%s), %d of it; hidden: %s", *fields.values(), extra={"fields": fields}
         )
 
+    def list_reported(self) -> list[tuple[Share, Reported]]:
+        """The pages that somebody has to look at, the most reported first."""
+        found = []
+        for reported in self.reports.list_open():
+            if record := self._store.get(reported.id):
+                found.append((_read(record), reported))
+            else:
+                self.reports.forget(reported.id)
+        return found
+
+    def approve(self, id: str) -> None:
+        """Show a page again, and from now on, whatever is reported; as whoever runs the server may."""
+        self._require(id)
+        self.reports.approve(id)
+
+    def remove(self, id: str) -> None:
+        """Delete a page without its token; as whoever runs the server may."""
+        self._require(id)
+        self._store.remove(id)
+        self.reports.forget(id)
+
+    def locate(self, id: str) -> Path:
+        """The folder of a page's pictures."""
+        return self._store.locate(id)
+
     def count_bytes(self) -> int:
         return self._store.count_bytes()
 
     def close(self) -> None:
         self._store.close()
         self.reports.close()
+
+    def _require(self, id: str) -> Record:
+        """A page, hidden or not."""
+        record = self._store.get(id)
+        if record is not None:
+            return record
+        fate = self._store.find_fate(id)
+        if fate == "deleted":
+            raise Gone("this page was deleted", hint="whoever shared it took it back")
+        if fate == "expired":
+            raise Gone("this page has expired", hint="it was shared for a while, which is over")
+        raise NotFound("there is no such page", hint="its address is mistyped, or cut short")
+
+
+def open_shares(settings: Settings) -> Shares:
+    """The shared pages of a server with these settings."""
+    return Shares(
+        settings.folder / "shared",
+        max_days=settings.share_days,
+        max_bytes=settings.share_megabytes * 2**20,
+        reports_to_hide=settings.reports_to_hide,
+    )
 
 
 def remix_query(share: Share) -> str | None:
@@ -162,6 +202,13 @@ def remix_query(share: Share) -> str | None:
         return share.recipe.to_query()
     except DalleMiniError:
         return None
+
+
+def _draw_id() -> str:
+    """A random id of 128 bits that begins and ends with a letter or digit, which programs take for a part of a link."""
+    while not ((id := secrets.token_urlsafe(16))[0].isalnum() and id[-1].isalnum()):
+        pass
+    return id
 
 
 def _read(record: Record) -> Share:

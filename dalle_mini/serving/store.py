@@ -159,6 +159,10 @@ class Store:
         """Delete a drawing, as whoever runs the server may."""
         self._remove([id], "deleted")
 
+    def locate(self, id: str) -> Path:
+        """The folder of a drawing's pictures."""
+        return self._pictures / id
+
     def find_fate(self, id: str) -> Fate | None:
         """What became of a drawing that was kept; None where there is one still, or never was."""
         with self._lock:
