@@ -17,8 +17,9 @@ _STYLE = (Path(__file__).parents[2] / "assets" / "share.css").read_text(encoding
 _STYLE_DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 POLICY = (
     f"default-src 'none'; img-src 'self'; style-src 'sha256-{_STYLE_DIGEST}'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; frame-ancestors {framed_by}"
 )
+"""What a browser may do with a page; `framed_by` are the sites that may show it in a frame."""
 SITE = "DALL·E mini"
 CARD_SIZE = (1200, 630)
 

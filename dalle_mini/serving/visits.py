@@ -9,14 +9,14 @@ from starlette.concurrency import run_in_threadpool
 
 from dalle_mini.errors import DalleMiniError, Overloaded
 from dalle_mini.serving.answers import Forbidden, NotFound
-from dalle_mini.serving.http import ServiceHere, find_visitor
+from dalle_mini.serving.http import ServiceHere, find_visitor, get_service
 from dalle_mini.serving.origin import find_base
 from dalle_mini.serving.share_page import POLICY, Place, write_notice, write_page
 from dalle_mini.serving.shares import Share
 
 _PICTURES_STAY = {"Cache-Control": "public, max-age=300"}
 """Not for long: what is deleted or hidden must go."""
-_PAGES_PASS = {"Cache-Control": "no-cache", "Content-Security-Policy": POLICY}
+_NOINDEX = {"X-Robots-Tag": "noindex"}
 _TITLES = {
     400: "That can’t be done",
     403: "That won’t do",
@@ -36,7 +36,7 @@ def show_page(id: str, request: Request, service: ServiceHere) -> Response:
     except DalleMiniError as error:
         return _tell_error(request, error)
     place = Place(find_base(request, service.settings), find_root(request))
-    return HTMLResponse(write_page(share, place), headers=_PAGES_PASS | _robots(share))
+    return _respond(request, 200, write_page(share, place), _robots(share))
 
 
 @router.get("/{id}/{name}")
@@ -118,11 +118,16 @@ def _tell_error(request: Request, error: DalleMiniError, *, back: str = "") -> R
 def _tell(request: Request, status: int, title: str, text: str, *, back: str = "") -> HTMLResponse:
     root = find_root(request)
     page = write_notice(title, text, root, back=f"{root}g/{back}" if back else "")
-    return HTMLResponse(page, status, _PAGES_PASS | {"X-Robots-Tag": "noindex"})
+    return _respond(request, status, page, _NOINDEX)
+
+
+def _respond(request: Request, status: int, page: str, headers: dict[str, str]) -> HTMLResponse:
+    policy = POLICY.format(framed_by=get_service(request).settings.framed_by)
+    return HTMLResponse(page, status, {"Cache-Control": "no-cache", "Content-Security-Policy": policy, **headers})
 
 
 def _robots(share: Share) -> dict[str, str]:
-    return {"X-Robots-Tag": "noindex"} if share.noindex else {}
+    return _NOINDEX if share.noindex else {}
 
 
 def _as_sentence(text: str) -> str:

@@ -230,9 +230,11 @@ def test_oembed_offers_nothing_larger_than_asked_for(site: Site, most: tuple[int
         assert told.get(side, 0) <= limit and told.get(f"thumbnail_{side}", 0) <= limit
 
 
-def test_links_have_the_address_that_was_set(tmp_path: Path) -> None:
-    site = Site(tmp_path, base_url="https://draw.example/mini/")
+def test_links_have_the_address_that_was_set_and_frames_are_those_that_may(tmp_path: Path) -> None:
+    site = Site(tmp_path, base_url="https://draw.example/mini/", framed_by="https://frame.example")
     share, _ = publish(site.service.shares)
+    policy = site.client.get(f"/g/{share.id}").headers["content-security-policy"]
+    assert policy.endswith("frame-ancestors https://frame.example")
     tags = read_tags(require_page(site.client.get(f"/g/{share.id}")))
     assert tags["og:url"] == f"https://draw.example/mini/g/{share.id}"
     assert tags["og:image"].startswith("https://draw.example/mini/g/")
