@@ -102,7 +102,13 @@ class Shares:
         if recipe:
             kept |= {name: description[name] for name in _TOLD}
         label = Label(_draw_id(), secrets.token_urlsafe(16))
-        record = self._store.put(label, files, kept, keep_seconds=days * _DAY)
+        try:
+            record = self._store.put(label, files, kept, keep_seconds=days * _DAY)
+        except OutputError as error:
+            _logger.error("a page can't be kept: %s", error)
+            # Without the folder's name, which is no business of callers.
+            hint = "whoever runs this server has to look after its disk"
+            raise OutputError("the page can't be kept", hint=hint) from error
         return _read(record), label.delete_token
 
     def find(self, id: str) -> Share:
@@ -178,7 +184,7 @@ class Shares:
             return record
         fate = self._store.find_fate(id)
         if fate == "deleted":
-            raise Gone("this page was deleted", hint="whoever shared it took it back")
+            raise Gone("this page was deleted", hint="its pictures are gone for good")
         if fate == "expired":
             raise Gone("this page has expired", hint="it was shared for a while, which is over")
         raise NotFound("there is no such page", hint="its address is mistyped, or cut short")

@@ -1,5 +1,6 @@
 """Shared pages as they are kept: their author's choices, their end, reports, and the site's own address."""
 
+import errno
 import io
 import json
 import logging
@@ -125,6 +126,19 @@ def test_no_page_makes_room_for_another(tmp_path: Path) -> None:
     shares.delete(first.id, token)
     publish(shares)
     shares.close()
+
+
+def test_a_disk_that_fails_is_told_without_its_folder(
+    shares: Shares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("dalle_mini.serving.store.os.fsync", fail)
+    with pytest.raises(OutputError, match="^the page can't be kept$") as caught:
+        publish(shares)
+    assert str(tmp_path) not in caught.value.hint and "No space left" in caplog.text
+    assert not list((tmp_path / "pictures").iterdir()) and shares.count_bytes() == 0
 
 
 @pytest.mark.parametrize("change", [{"prompt": " "}, {"seed": -1}, {"model": ""}, {"prompt": "\ud800"}])
