@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 class Page(HTMLParser):
     """The elements of a page, with a check that every one is closed."""
 
-    EMPTY = {"meta", "img", "path", "polyline"}
+    EMPTY = {"meta", "img", "path", "polyline", "link", "input"}
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -25,6 +25,10 @@ class NotFound(DalleMiniError):
     http_status = 404
 
 
+class Gone(DalleMiniError):
+    http_status = 410
+
+
 class Forbidden(DalleMiniError):
     http_status = 403
 

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import dalle_mini
-from dalle_mini.serving import bots, http, operations
+from dalle_mini.serving import bots, http, operations, sharing, visits
 from dalle_mini.serving.answers import answer_errors
 from dalle_mini.serving.limits import BodyLimit, Count, Heads, SecurityHeaders, is_ours
 from dalle_mini.serving.service import Service
@@ -24,7 +24,7 @@ def build_api(service: Service) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = service
-    routers = operations.router, http.router, bots.router
+    routers = operations.router, http.router, sharing.router, sharing.oembed, visits.router, bots.router
     for router in routers:
         app.include_router(router)
     answer_errors(app, [route for router in routers for route in router.routes])
@@ -34,6 +34,8 @@ def build_api(service: Service) -> FastAPI:
 
 def _describe_limits(description: dict[str, Any], service: Service) -> None:
     """Write this server's own limits into its description."""
+    days = description["components"]["schemas"]["ShareRequest"]["properties"]["days"]
+    days["anyOf"][0]["maximum"] = service.settings.share_days
     for name in ("GenerationRequest", "BotRequest"):
         fields = description["components"]["schemas"][name]["properties"]
         fields["prompt"]["maxLength"] = service.settings.max_prompt

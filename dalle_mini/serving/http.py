@@ -33,6 +33,11 @@ def find_caller(request: Request, service: ServiceHere) -> str:
     """A name for whoever calls: the key, where the API wants one, or the address."""
     if name := service.keys.check(request.headers):
         return f"key/{name}"
+    return find_visitor(request, service)
+
+
+def find_visitor(request: Request, service: ServiceHere) -> str:
+    """A name for the address that calls."""
     peer = request.client.host if request.client else ""
     forwarded = request.headers.getlist("x-forwarded-for")
     return f"address/{find_address(peer, forwarded, service.settings.trusted_proxies)}"

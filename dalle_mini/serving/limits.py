@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dalle_mini.serving.answers import Problem, respond
 from dalle_mini.serving.metrics import Metrics
 
-OURS = ("/api", "/generate", "/version", "/livez", "/readyz", "/metrics")
+OURS = ("/api", "/g", "/oembed", "/generate", "/version", "/livez", "/readyz", "/metrics")
 """Paths that are not the page's."""
 
 STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"

@@ -13,6 +13,7 @@ from dalle_mini.serving.order import Order
 from dalle_mini.serving.painter import Painter
 from dalle_mini.serving.schemas import GenerationRequest, Model
 from dalle_mini.serving.settings import Settings
+from dalle_mini.serving.shares import Shares, open_shares
 from dalle_mini.serving.shelf import is_here, read_defaults
 from dalle_mini.serving.store import Store
 
@@ -30,6 +31,7 @@ class Service:
     engine: Engine
     store: Store
     desk: Desk
+    shares: Shares
     metrics: Metrics
     keys: Keys
     buckets: Buckets
@@ -38,6 +40,7 @@ class Service:
         """Stop drawing; False where the device is still busy with something that can't be interrupted."""
         stopped = self.engine.close()
         self.store.close()
+        self.shares.close()
         return stopped
 
     def read_order(self, request: GenerationRequest) -> Order:
@@ -115,7 +118,9 @@ def build_service(
         ),
         metrics=metrics,
     )
+    shares = open_shares(settings)
     metrics.watch("store_bytes", "Bytes of kept drawings", store.count_bytes)
+    metrics.watch("shared_bytes", "Bytes of shared pages", shares.count_bytes)
     return Service(
         model=model,
         ranker=ranker,
@@ -123,6 +128,7 @@ def build_service(
         engine=engine,
         store=store,
         desk=Desk(engine, store),
+        shares=shares,
         metrics=metrics,
         keys=Keys(settings.api_keys),
         buckets=Buckets(settings.orders_per_minute, settings.orders_at_once),

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -14,7 +15,7 @@ PREFIX = "DALLE_MINI_"
 
 
 def _setting(default: Any, help: str, **rules: Any) -> Any:
-    """A field; `least`, `most` and `choices` say what it may be."""
+    """A field; `least`, `most`, `choices` and `pattern` say what it may be."""
     return dataclasses.field(default=default, metadata={"help": help, **rules})
 
 
@@ -31,6 +32,14 @@ class Settings:
     store: str = _setting("", "folder of the API's drawings (default: `drawings` in $DALLE_MINI_HOME)")
     keep_days: float = _setting(7, "how long they are kept", least=0)
     store_megabytes: int = _setting(1024, "how much of them; the oldest make room", least=1)
+    share_days: float = _setting(365, "how long a shared page may be shown", least=0.01)
+    share_megabytes: int = _setting(2048, "room for shared pages; none makes room for another", least=1)
+    reports_to_hide: int = _setting(3, "reports that hide a shared page until somebody has looked at it", least=1)
+    base_url: str = _setting(
+        "",
+        "the address of this site in links (default: what a request says)",
+        pattern=r"https?://[^\s/?#\"'<>@]+(/[^\s?#\"'<>]*)?",
+    )
     max_body_kilobytes: int = _setting(256, "the largest request to the API", least=1)
     max_prompt: int = _setting(2000, "characters of a prompt to the API", least=1)
     max_images: int = _setting(36, "pictures of one drawing by the API", least=1, most=MAX_IMAGES)
@@ -100,13 +109,21 @@ def _read(name: str, text: str, field: dataclasses.Field) -> Any:
 
 
 def _find_broken_rule(
-    value: Any, *, help: str, least: float | None = None, most: float = math.inf, choices: tuple[str, ...] = ()
+    value: Any,
+    *,
+    help: str,
+    least: float | None = None,
+    most: float = math.inf,
+    choices: tuple[str, ...] = (),
+    pattern: str = "",
 ) -> str:
     # What is no number fails every comparison.
     if least is not None and not least <= value < math.inf:
         return f"{least} or more"
     if least is not None and value > most:
         return f"at most {most}"
+    if pattern and not re.fullmatch(pattern, value):
+        return "an address such as https://draw.example"
     return " or ".join(choices) if choices and value not in choices else ""
 
 

@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from dalle_mini.checkpoints.staging import output_errors
 from dalle_mini.errors import OutputError
@@ -34,11 +34,14 @@ CREATE TABLE IF NOT EXISTS drawings (
     request BLOB,
     description TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS gone (id TEXT PRIMARY KEY, fate TEXT NOT NULL, at REAL NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS drawings_created ON drawings (created);
 CREATE INDEX IF NOT EXISTS drawings_expires ON drawings (expires);
 """
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 _FILE = re.compile(r"[a-z0-9]+\.(png|webp)")
+_SECONDS_REMEMBERED = 2 * 365 * 86400
+"""How long it is told of an id that its drawing is gone."""
 _SECONDS_TO_FINISH = 3600
 """A folder without a row is rubbish when it is older than this: another process may be about to write the row."""
 
@@ -64,31 +67,45 @@ class Record:
     request: bytes | None = None
 
 
+Fate = Literal["deleted", "expired"]
+
+
 class Store:
     """Keeps drawings for `keep_seconds`, the oldest no longer than `max_bytes` allow; for any number of threads."""
 
     def __init__(
-        self, folder: Path, *, keep_seconds: float, max_bytes: int, clock: Callable[[], float] = time.time
+        self, folder: Path, *, keep_seconds: float, max_bytes: float, clock: Callable[[], float] = time.time
     ) -> None:
         self._pictures = folder / "pictures"
         self._keep_seconds, self._max_bytes, self._clock = keep_seconds, max_bytes, clock
         self._lock = threading.Lock()
         with output_errors(folder):
             self._pictures.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _sqlite_errors(folder):
+        with sqlite_errors(folder):
             self._rows = sqlite3.connect(folder / "drawings.sqlite", check_same_thread=False, isolation_level=None)
             self._rows.executescript("PRAGMA busy_timeout=10000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
             self._rows.executescript(_SCHEMA)
         self._sweep_rubbish()
         self.sweep()
 
-    def put(self, label: Label, files: Mapping[str, bytes], description: Mapping[str, Any]) -> Record:
-        """Keep a drawing; when this returns, it is on disk. OutputError where it can't be."""
+    def put(
+        self,
+        label: Label,
+        files: Mapping[str, bytes],
+        description: Mapping[str, Any],
+        *,
+        keep_seconds: float | None = None,
+    ) -> Record:
+        """Keep a drawing, for as long as usual or for `keep_seconds`; when this returns, it is on disk.
+
+        OutputError where it can't be.
+        """
         if not _ID.fullmatch(label.id) or not all(map(_FILE.fullmatch, files)):
             raise ValueError(f"not the name of a drawing and its files: {label.id!r}, {list(files)}")
         self.sweep()
         now = self._clock()
-        record = Record(label.id, now, now + self._keep_seconds, dict(description), label.request)
+        expires = now + (self._keep_seconds if keep_seconds is None else keep_seconds)
+        record = Record(label.id, now, expires, dict(description), label.request)
         self._write(label.id, files)
         row = (
             record.id,
@@ -101,7 +118,7 @@ class Store:
             json.dumps(record.description),
         )
         try:
-            with self._lock, _sqlite_errors(self._pictures):
+            with self._lock, sqlite_errors(self._pictures):
                 self._rows.execute("INSERT INTO drawings VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
         except OutputError:
             shutil.rmtree(self._pictures / label.id, ignore_errors=True)
@@ -125,14 +142,35 @@ class Store:
             return (self._pictures / id / name).read_bytes()
         return None
 
-    def delete(self, id: str, delete_token: str) -> bool:
-        """Delete a drawing, if the token is its own; else it stays, and the answer is False."""
+    def owns(self, id: str, delete_token: str) -> bool:
+        """Whether the token is that drawing's own; False where there is no such drawing."""
         with self._lock:
             row = self._rows.execute("SELECT delete_token FROM drawings WHERE id = ?", (id,)).fetchone()
-        if row is None or not hmac.compare_digest(row[0], _hash(delete_token)):
+        return row is not None and hmac.compare_digest(row[0], _hash(delete_token))
+
+    def delete(self, id: str, delete_token: str) -> bool:
+        """Delete a drawing, if the token is its own; else it stays, and the answer is False."""
+        if not self.owns(id, delete_token):
             return False
-        self._remove([id])
+        self.remove(id)
         return True
+
+    def remove(self, id: str) -> None:
+        """Delete a drawing, as whoever runs the server may."""
+        self._remove([id], "deleted")
+
+    def locate(self, id: str) -> Path:
+        """The folder of a drawing's pictures."""
+        return self._pictures / id
+
+    def find_fate(self, id: str) -> Fate | None:
+        """What became of a drawing that was kept; None where there is one still, or never was."""
+        with self._lock:
+            kept = self._rows.execute("SELECT expires FROM drawings WHERE id = ?", (id,)).fetchone()
+            gone = self._rows.execute("SELECT fate FROM gone WHERE id = ?", (id,)).fetchone()
+        if kept:
+            return "expired" if kept[0] <= self._clock() else None
+        return gone[0] if gone else None
 
     def sweep(self) -> None:
         """Delete what has expired, then the oldest until the rest fits, but not the newest."""
@@ -143,7 +181,7 @@ class Store:
             total += size
             if expires <= now or (number and total > self._max_bytes):
                 gone.append(id)
-        self._remove(gone)
+        self._remove(gone, "expired")
 
     def count_bytes(self) -> int:
         with self._lock:
@@ -179,10 +217,17 @@ class Store:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
-    def _remove(self, ids: list[str]) -> None:
+    def _remove(self, ids: list[str], fate: Fate) -> None:
         """Rows first, so that nobody finds a drawing that is being taken away."""
-        with self._lock, _sqlite_errors(self._pictures):
-            self._rows.executemany("DELETE FROM drawings WHERE id = ?", [(id,) for id in ids])
+        if not ids:
+            return
+        now = self._clock()
+        with self._lock, sqlite_errors(self._pictures), self._rows:
+            self._rows.execute("BEGIN IMMEDIATE")
+            for id in ids:
+                if self._rows.execute("DELETE FROM drawings WHERE id = ?", (id,)).rowcount:
+                    self._rows.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?)", (id, fate, now))
+            self._rows.execute("DELETE FROM gone WHERE at < ?", (now - _SECONDS_REMEMBERED,))
         for id in ids:
             shutil.rmtree(self._pictures / id, ignore_errors=True)
 
@@ -210,7 +255,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _sqlite_errors(folder: Path) -> Generator[None]:
+def sqlite_errors(folder: Path) -> Generator[None]:
+    """Errors of SQLite as OutputError, with the folder's name."""
     try:
         yield
     except sqlite3.Error as error:

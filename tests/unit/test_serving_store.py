@@ -82,6 +82,24 @@ def test_the_oldest_make_room(store: Store, clock: Clock) -> None:
     assert not store.get("x" * 22) and store.count_bytes() == 8
 
 
+def test_a_drawing_may_be_kept_for_another_time(store: Store, clock: Clock) -> None:
+    store.put(Label(IDS[0], "secret"), FILES, {}, keep_seconds=10)
+    store.put(Label(IDS[1], "secret"), FILES, {})
+    clock.now += 10
+    assert store.get(IDS[0]) is None and store.get(IDS[1])
+
+
+def test_what_became_of_a_drawing_is_remembered(store: Store, clock: Clock) -> None:
+    for id in IDS[:3]:
+        store.put(Label(id, "secret"), FILES, {}, keep_seconds=10 if id == IDS[1] else None)
+    assert store.owns(IDS[0], "secret") and not store.owns(IDS[0], "other") and not store.owns(IDS[4], "secret")
+    store.delete(IDS[0], "secret")
+    clock.now += 10
+    for _ in range(2):
+        assert [store.find_fate(id) for id in IDS[:4]] == ["deleted", "expired", None, None]
+        store.sweep()
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     text=st.text()
