@@ -51,11 +51,14 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Recipe":
-        """The counterpart of `to_dict`; `version`, the program's that drew, is left aside, other names are errors."""
+        """The counterpart of `to_dict`; `version` and `ranker`, which tell what drew and what chose, are left aside.
+
+        Other names are errors.
+        """
         missing = [name for name in ("release", "prompt", "seed") if name not in values]
         if missing:
             raise DataError(f"the recipe does not say its {missing[0]}", hint=_HINT)
-        own = {"release", "prompt", "seed", "version"}
+        own = {"release", "prompt", "seed", "version", "ranker"}
         settings = {name: value for name, value in values.items() if name not in own}
         return cls(values["release"], values["prompt"], values["seed"], GenerationConfig.from_dict(settings))
 

@@ -21,6 +21,7 @@ from dalle_mini.generation import Generation
 from dalle_mini.grid import read_recipe
 from dalle_mini.pipeline import LANES, DalleMini, image_seeds, preview_places
 from dalle_mini.ranking import Clip
+from dalle_mini.recipe import Recipe
 
 PROMPT = "a red car at the beach"
 
@@ -96,6 +97,7 @@ def test_a_recipe_draws_the_same_grid(model: DalleMini, folder: Path, drawn: Gen
     assert (recipe["candidates"], recipe["variety"], recipe["images"]) == (12, 0.0, 4)
     asked = {name: recipe[name] for name in ("images", "candidates", "variety", "seed")}
     np.testing.assert_array_equal(pixels(model.generate(PROMPT, **asked)), pixels(drawn))
+    assert Recipe.from_dict(recipe) == Recipe(drawn.release, PROMPT, drawn.seed, drawn.settings)
 
 
 @pytest.mark.parametrize("ranked", [True, False])

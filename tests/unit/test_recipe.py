@@ -17,7 +17,7 @@ def test_a_link_is_short_and_plain() -> None:
 
 
 def test_a_link_says_every_setting_that_is_not_usual() -> None:
-    settings = GenerationConfig(images=4, guidance_scale=1.0, temperature=0.1, top_k=0, top_p=0.95)
+    settings = GenerationConfig(4, guidance_scale=1.0, temperature=0.1, top_k=0, top_p=0.95, candidates=12, variety=0.5)
     query = dataclasses.replace(RED, settings=settings).to_query()
     said = {name: float(value) for name, (value,) in parse_qs(query).items() if name in settings.to_dict()}
     assert said == settings.to_dict()
