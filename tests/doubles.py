@@ -64,6 +64,7 @@ def make_tiny_model(directory: Path, *, seed: int = 0, side: int = SIDE) -> Path
     save_vqgan(directory / "vqgan", pixels, _random_params(partial(vqgan.init, config=pixels), rng))
     defaults = {"guidance_scale": 3.0, "temperature": 0.9, "top_k": 32}
     (directory / "generation.json").write_text(json.dumps(defaults))
+    (directory / "MODEL_CARD.md").write_text("---\npeople: none\n---\n")
     return directory
 
 
