@@ -79,8 +79,8 @@ def add_parser(commands: Any) -> None:
     output.add_argument(
         "--json",
         action="store_true",
-        help="print a line of JSON for every prompt: files, recipe, seeds, marks, how the prompt was read, all "
-        "candidates and what each word carries, seconds",
+        help="print a line of JSON for every prompt: files, recipe, seeds, marks, verdicts, how the prompt was read, "
+        "all candidates and what each word carries, seconds",
     )
     output.add_argument(
         "--show-flagged",
