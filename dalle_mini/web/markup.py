@@ -76,19 +76,20 @@ def render_finished(name: str, generation: Generation, *, public: bool = False) 
         picture = _picture(f"pictures/{name}/{index}.png", generation, index)
         cover = ""
         if verdict and verdict.flagged:
-            original = "" if public else _picture(f"pictures/{name}/unblurred/{index}.png", generation, index)
+            address = f"pictures/{name}/unblurred/{index}.png"
+            original = "" if public else _picture(address, generation, index, loading="lazy")
             cover = _cover(verdict.reason, original)
         tiles.append(f'<figure class="tile">{picture}{render_mark(mark)}{cover}</figure>')
     return _grid(tiles, shorten(prompt, _LONGEST_QUOTE))
 
 
-def _picture(address: str, generation: Generation, index: int) -> str:
-    """A picture of a grid, and its download."""
+def _picture(address: str, generation: Generation, index: int, *, loading: str = "eager") -> str:
+    """A picture of a grid, and its download; a lazy one is fetched when it is seen."""
     prompt, seed = generation.reading.prompt, generation.seeds[index]
     number = f"{index + 1} of {len(generation.seeds)}"
     alt = escape(f"{shorten(prompt, _LONGEST_QUOTE)}, picture {number}")
     return (
-        f'<img src="{address}" alt="{alt}" loading="lazy">'
+        f'<img src="{address}" alt="{alt}" loading="{loading}">'
         f'<a class="save" href="{address}" download="{file_name(prompt, f"seed {seed}")}"'
         f' aria-label="Download picture {number}" title="Download"></a>'
     )
