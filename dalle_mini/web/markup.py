@@ -79,7 +79,7 @@ def render_finished(name: str, generation: Generation, *, public: bool = False) 
             address = f"pictures/{name}/unblurred/{index}.png"
             original = "" if public else _picture(address, generation, index, loading="lazy")
             cover = _cover(verdict.reason, original)
-        tiles.append(f'<figure class="tile">{picture}{render_mark(mark)}{cover}</figure>')
+        tiles.append(f'<figure class="tile">{picture}{cover}{render_mark(mark)}</figure>')
     return _grid(tiles, shorten(prompt, _LONGEST_QUOTE))
 
 
