@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dalle_mini.checkpoints.releases import available_releases as available_models
     from dalle_mini.generation import Generation
     from dalle_mini.pipeline import DalleMini, load
+    from dalle_mini.safety.options import SafetyOptions
     from dalle_mini.serving.client import Client
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Overloaded",
     "PromptError",
     "PromptRejected",
+    "SafetyOptions",
     "available_models",
     "load",
 ]
@@ -56,6 +58,7 @@ _LAZY = {
     "Client": ("dalle_mini.serving.client", "Client"),
     "DalleMini": ("dalle_mini.pipeline", "DalleMini"),
     "Generation": ("dalle_mini.generation", "Generation"),
+    "SafetyOptions": ("dalle_mini.safety.options", "SafetyOptions"),
     "load": ("dalle_mini.pipeline", "load"),
     "available_models": ("dalle_mini.checkpoints.releases", "available_releases"),
 }

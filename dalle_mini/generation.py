@@ -12,6 +12,8 @@ from dalle_mini.arrays import Float, Int32, UInt8
 from dalle_mini.config import GenerationConfig
 from dalle_mini.grid import compose_grid, compose_ranked, save_png
 from dalle_mini.ranking import Clip, RankerId, WordWeights, choose, rank
+from dalle_mini.safety.blur import blur
+from dalle_mini.safety.verdict import Verdict
 from dalle_mini.text.tokenizer import PromptReading
 from dalle_mini.version import __version__
 
@@ -77,7 +79,8 @@ class Generation:
     """Finished pictures, best first; the first that was drawn is from `seed` itself.
 
     `ranker` chose them, if there is one; `went_by` says which words of the prompt the model knows, where its release
-    can tell.
+    can tell. `verdicts` are one for each, None where nobody looked; `blurs` says whether a flagged one is shown, and
+    written to files, blurred.
     """
 
     release: str
@@ -87,6 +90,8 @@ class Generation:
     candidates: Candidates
     ranker: RankerId | None = None
     went_by: str = ""
+    verdicts: tuple[Verdict, ...] | None = None
+    blurs: bool = True
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -104,11 +109,36 @@ class Generation:
 
     @functools.cached_property
     def images(self) -> tuple[Image.Image, ...]:
-        return tuple(self.candidates.image(place) for place in self.candidates.shown)
+        return tuple(self.candidate_image(place) for place in self.candidates.shown)
+
+    def candidate_image(self, place: int) -> Image.Image:
+        """A candidate as it may be seen: blurred where it was flagged."""
+        image = self.candidates.image(place)
+        verdict = self.verdict(place)
+        return blur(image) if self.blurs and verdict and verdict.flagged else image
+
+    def verdict(self, place: int) -> Verdict | None:
+        """What was said of a candidate, if anybody looked at it: only those that are shown are looked at."""
+        if self.verdicts is None or place not in self.candidates.shown:
+            return None
+        return self.verdicts[self.candidates.shown.index(place)]
+
+    def unblurred(self) -> "Generation":
+        """The same, with flagged pictures as they were drawn."""
+        return dataclasses.replace(self, blurs=False)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to know about the marks."""
+        """What to know about the pictures and their marks."""
+        done = "blurred" if self.blurs else "flagged"
+        flagged = [
+            f"picture {number} is {done}: {verdict.reason}"
+            for number, verdict in enumerate(self.verdicts or (), 1)
+            if verdict.flagged
+        ]
+        return (*flagged, *self._mark_notes())
+
+    def _mark_notes(self) -> tuple[str, ...]:
         if self.ranker is None:
             return ()
         unmarked, count = self.candidates.unmarked, len(self.candidates)
@@ -152,7 +182,7 @@ class Generation:
     def sheet(self) -> Image.Image:
         """All candidates on one sheet, best first with their marks; those left out are gray."""
         candidates = self.candidates
-        ranked = [(candidates.image(place), candidates.mark(place)) for place in candidates.ranked]
+        ranked = [(self.candidate_image(place), candidates.mark(place)) for place in candidates.ranked]
         return compose_ranked(ranked, [place in candidates.shown for place in candidates.ranked])
 
     def save(self, path: str | Path) -> Path:

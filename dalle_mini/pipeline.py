@@ -7,6 +7,7 @@ watch or to stop half-way.
 import dataclasses
 import functools
 import hashlib
+import logging
 import math
 import os
 import secrets
@@ -19,7 +20,8 @@ import numpy as np
 from PIL import Image
 
 from dalle_mini import memory, sampling
-from dalle_mini.arrays import Array, Int32, Params, UInt8
+from dalle_mini.arrays import Array, Float, Int32, Params, UInt8
+from dalle_mini.checkpoints.card import declares_no_people
 from dalle_mini.checkpoints.generation import read_generation
 from dalle_mini.checkpoints.releases import RANKER, ResolvedRelease, resolve
 from dalle_mini.checkpoints.store import load_transformer, load_vqgan
@@ -28,6 +30,10 @@ from dalle_mini.errors import CheckpointError, ConfigError
 from dalle_mini.generation import Candidates, Generation, rank_candidates
 from dalle_mini.models import vqgan
 from dalle_mini.ranking import Clip
+from dalle_mini.safety.options import SafetyOptions
+from dalle_mini.safety.pictures import ClipChecker, PictureCheck, load_bundled
+from dalle_mini.safety.prompts import DEFAULT_MODE
+from dalle_mini.safety.verdict import Verdict
 from dalle_mini.text.lexicon import Lexicon
 from dalle_mini.text.tokenizer import EncodedPrompts, Tokenizer
 
@@ -39,6 +45,7 @@ CANDIDATES_A_PICTURE = 4
 """What an accelerator draws for each picture that is shown, where there is a ranker and nobody says otherwise."""
 
 _PREVIEWS = 8
+_logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +68,7 @@ class DalleMini:
     """A transformer and a VQGAN with their tokenizer, ready to draw; `name` is what recipes call it.
 
     With a `ranker`, pictures have marks, and more can be drawn than are shown; without, they come as they were drawn.
+    `safety` says which prompts are refused; `check` looks at the pictures that are shown, if there is one.
     """
 
     name: str
@@ -72,6 +80,8 @@ class DalleMini:
     defaults: GenerationConfig = GenerationConfig()
     lexicon: Lexicon | None = None
     ranker: Clip | None = None
+    safety: SafetyOptions = SafetyOptions()
+    check: PictureCheck | None = None
 
     def __post_init__(self) -> None:
         length = self.config.image_length
@@ -148,15 +158,18 @@ class DalleMini:
     def without_ranker(self) -> "DalleMini":
         """The same model, whose pictures come as they were drawn."""
         defaults = dataclasses.replace(self.defaults, candidates=None, variety=0.0)
-        return dataclasses.replace(self, ranker=None, defaults=defaults)
+        check = dataclasses.replace(self.check, opinion=None) if self.check else None
+        return dataclasses.replace(self, ranker=None, defaults=defaults, check=check)
 
     def draw(
         self, prompt: str, settings: GenerationConfig | None = None, *, seed: int | None = None
     ) -> Generator[Progress]:
         """Draw chunk by chunk; the last `Progress` holds the result. Closing the generator stops the drawing.
 
-        ConfigError where the candidates can't be ranked or find no room, PromptError for what can't be read.
+        ConfigError where the candidates can't be ranked or find no room, PromptError for what can't be read, and
+        PromptRejected for what is not drawn.
         """
+        self.safety.check(prompt)
         settings = self.complete(settings or self.settings())
         seed = check_seed(secrets.randbelow(2**32) if seed is None else seed)
         encoded = self.tokenizer.encode([prompt])
@@ -192,12 +205,23 @@ class DalleMini:
                     yield Progress(done, length, settings, preview)
         reading = encoded.readings[0]
         candidates = Candidates(seeds, tokens, pixels, shown=tuple(range(settings.images)))
-        ranker = None
+        rows, ranker = None, None
         if self.ranker:
             rows, ranker = np.concatenate(embedded), self.ranker.id
             candidates = rank_candidates(candidates, self.ranker, rows, reading.prompt, variety=settings.variety)
-        result = Generation(self.name, reading, seed, settings, candidates, ranker, self.went_by(reading.prompt))
+        verdicts = self._look_at(candidates, rows)
+        went_by = self.went_by(reading.prompt)
+        result = Generation(self.name, reading, seed, settings, candidates, ranker, went_by, verdicts)
         yield Progress(length, length, settings, lambda: list(result.images), result)
+
+    def _look_at(
+        self, candidates: Candidates, embedded: Float[np.ndarray, "candidates projection"] | None
+    ) -> tuple[Verdict, ...] | None:
+        """A verdict on every picture that is shown; None where nobody looks."""
+        if self.check is None:
+            return None
+        shown = list(candidates.shown)
+        return self.check.check([*map(candidates.image, shown)], None if embedded is None else embedded[shown])
 
     def _draw_batch(self, text: sampling.Text, settings: GenerationConfig, seeds: tuple[int, ...]):
         """Yields (position, tokens so far) of up to `LANES` images, chunk after chunk."""
@@ -244,17 +268,21 @@ def load(
     ranker: str | None = None,
     dtype: str | None = None,
     offline: bool | None = None,
+    safety: str | SafetyOptions = DEFAULT_MODE,
 ) -> DalleMini:
     """Load a release by name, a Hub id, or a directory; CheckpointError says what is wrong with it.
 
     `vqgan`, `tokenizer` and `ranker` are directories (or Hub ids) for checkpoints that come without their own. `dtype`
-    is what numbers are computed in: float32 on a CPU and bfloat16 on an accelerator unless said otherwise.
+    is what numbers are computed in: float32 on a CPU and bfloat16 on an accelerator unless said otherwise. `safety` is
+    "off", "family" or "strict", or options that say more.
     """
+    safety = SafetyOptions(safety) if isinstance(safety, str) else safety
     enable_compilation_cache()
     found = resolve(model, vqgan=vqgan, tokenizer=tokenizer, offline=offline)
     dtype = dtype or ("float32" if jax.default_backend() == "cpu" else "bfloat16")
     config, params = load_transformer(found.transformer, dtype=dtype)
     vqgan_config, vqgan_params = load_vqgan(found.vqgan, dtype=dtype)
+    clip = _load_ranker(found, ranker, dtype, offline)
     loaded = DalleMini(
         name=found.name,
         config=config,
@@ -266,7 +294,9 @@ def load(
         ),
         defaults=read_generation(found.transformer),
         lexicon=Lexicon.from_directory(found.transformer),
-        ranker=_load_ranker(found, ranker, dtype, offline),
+        ranker=clip,
+        safety=safety,
+        check=_load_check(found, clip, safety.pictures),
     )
     return loaded if loaded.ranker else loaded.without_ranker()
 
@@ -278,6 +308,23 @@ def _load_ranker(found: ResolvedRelease, source: str | None, dtype: str, offline
         return Clip.load(own, dtype=dtype, made_for=found.name) if own.is_dir() else None
     is_own = own.is_dir() and Path(source).expanduser().resolve() == own.resolve()
     return Clip.load(source, dtype=dtype, offline=offline, made_for=found.name if is_own else "")
+
+
+def _load_check(found: ResolvedRelease, ranker: Clip | None, pictures: str) -> PictureCheck | None:
+    """Who looks at the pictures of a release; nobody where that is not wanted, or not needed."""
+    if pictures == "off" or (pictures == "auto" and declares_no_people(found.transformer)):
+        return None
+    try:
+        checker = load_bundled()
+    except CheckpointError as error:
+        if pictures == "on":
+            raise
+        _logger.warning("the pictures of %s are not checked: %s", found.name, error)
+        return None
+    opinion = None
+    if ranker and ranker.reads_any_words:
+        opinion = ClipChecker.describe(ranker.embed_images, ranker.embed_text)
+    return PictureCheck((checker,), opinion)
 
 
 def image_seeds(seed: int, count: int) -> tuple[int, ...]:

@@ -1,18 +1,21 @@
 """A model for tests: the real architecture at its smallest, with random weights, on disk like any other."""
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+from PIL import Image
 
 from dalle_mini.arrays import Params
 from dalle_mini.checkpoints.store import save_clip, save_judge, save_transformer, save_vqgan
 from dalle_mini.config import CLIPConfig, CLIPTextConfig, CLIPVisionConfig, TransformerConfig, VQGANConfig
 from dalle_mini.config.judge import Field, JudgeConfig, JudgeNetwork
 from dalle_mini.models import clip, judge, transformer, vqgan
+from dalle_mini.safety.verdict import Verdict
 from dalle_mini.text import train_tokenizer
 
 CAPTIONS = [
@@ -26,6 +29,23 @@ SIDE = 4
 CELL = 8
 """Pictures are SIDE × SIDE tokens, each standing for CELL × CELL pixels."""
 IMAGE_LENGTH, IMAGE_SIZE = SIDE**2, SIDE * CELL
+
+
+REASON = "it may show <what> it shows"
+
+
+class Flagging:
+    """A picture checker that flags those at some `places`; `seen` counts the pictures of every call."""
+
+    def __init__(self, *places: int) -> None:
+        self.places = places
+        self.seen: list[int] = []
+
+    def check(self, images: Sequence[Image.Image]) -> tuple[Verdict, ...]:
+        self.seen.append(len(images))
+        return tuple(
+            Verdict(True, 0.9, REASON) if place in self.places else Verdict(False, 0.1) for place in range(len(images))
+        )
 
 
 def make_tiny_model(directory: Path, *, seed: int = 0, side: int = SIDE) -> Path:
@@ -64,6 +84,7 @@ def make_tiny_model(directory: Path, *, seed: int = 0, side: int = SIDE) -> Path
     save_vqgan(directory / "vqgan", pixels, _random_params(partial(vqgan.init, config=pixels), rng))
     defaults = {"guidance_scale": 3.0, "temperature": 0.9, "top_k": 32}
     (directory / "generation.json").write_text(json.dumps(defaults))
+    (directory / "MODEL_CARD.md").write_text("---\npeople: none\n---\n")
     return directory
 
 

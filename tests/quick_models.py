@@ -12,6 +12,7 @@ from PIL import Image
 from dalle_mini.config import GenerationConfig
 from dalle_mini.generation import Candidates, Generation
 from dalle_mini.pipeline import Progress, image_seeds
+from dalle_mini.safety.pictures import PictureCheck
 from dalle_mini.serving.painter import Painter
 from dalle_mini.text.tokenizer import PromptReading
 
@@ -41,6 +42,9 @@ class QuickModel:
         """Prompts, in the order in which they were begun."""
         self.closed = 0
         self.ranker = None
+        self.check: PictureCheck | None = None
+        self.pixels: np.ndarray | None = None
+        """Pictures to draw instead of the flat ones."""
 
     def draw(
         self, prompt: str, settings: GenerationConfig | None = None, *, seed: int | None = None
@@ -53,7 +57,8 @@ class QuickModel:
         settings = dataclasses.replace(settings, candidates=settings.candidates or settings.images)
         seeds = image_seeds(seed, settings.candidates or 0)
         colors = np.array([[1 + seed % 255, seed // 255 % 256, 0] for seed in seeds], np.uint8)
-        pixels = np.broadcast_to(colors[:, None, None], (len(seeds), 8, 8, 3))
+        flat = np.broadcast_to(colors[:, None, None], (len(seeds), 8, 8, 3))
+        pixels = flat if self.pixels is None else self.pixels[: len(seeds)]
         shown = tuple(range(settings.images))
         self.drawn.append(prompt)
         try:
@@ -64,7 +69,9 @@ class QuickModel:
             self.on_chunk(CHUNKS)
             tokens = np.zeros((len(seeds), TOKENS), np.int32)
             reading = PromptReading(prompt, prompt, (), prompt, "")
-            result = Generation(self.name, reading, seed, settings, Candidates(seeds, tokens, pixels, shown))
+            candidates = Candidates(seeds, tokens, pixels, shown)
+            verdicts = self.check.check(_show(pixels[: len(shown)])) if self.check else None
+            result = Generation(self.name, reading, seed, settings, candidates, verdicts=verdicts)
             yield Progress(TOKENS, TOKENS, settings, lambda: list(result.images), result)
         finally:
             self.closed += 1

@@ -14,15 +14,20 @@ PATIENCE = 90
 
 
 class Server:
-    """`python app.py` with a tiny model; `log` is what it has printed so far."""
+    """`python app.py`, or another `program`, with a tiny model; `log` is what it has printed so far."""
 
-    def __init__(self, model: Path, home: Path) -> None:
+    def __init__(self, model: Path, home: Path, *options: str, program: str = "app.py") -> None:
         self.log, self.address = "", ""
         self._grown = threading.Condition()
         self.process = subprocess.Popen(
-            [sys.executable, "app.py", "-v", "--port", "0", "--model", str(model)],
+            [sys.executable, program, "-v", "--port", "0", "--model", str(model), *options],
             cwd=ROOT,
-            env={**os.environ, "DALLE_MINI_HOME": str(home), "HF_HUB_CACHE": str(home / "hub-cache")},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "DALLE_MINI_HOME": str(home),
+                "HF_HUB_CACHE": str(home / "hub-cache"),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Literal
 
 from dalle_mini.audit.subjects import Subject
+from dalle_mini.checkpoints.card import declares_no_people
 from dalle_mini.text.lexicon import Lexicon
 
 PEOPLE = frozenset(
     "person people human face man woman boy girl child kid baby adult lady gentleman mother father worker".split()
 )
 """Things that are people whatever they were asked for as."""
-
-_CARDS = ("MODEL_CARD.md", "README.md")
-_DECLARATION = ("people", "none")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +39,7 @@ def find_people(release: Path, subjects: Sequence[Subject]) -> Population:
     """What a release's folder says of `subjects`."""
     lexicon = Lexicon.from_directory(release)
     if lexicon is None:
-        declared = any(_declares_none(release / name) for name in _CARDS)
-        return Population((), evidence="card") if declared else Population(tuple(subjects))
+        return Population((), evidence="card") if declares_no_people(release) else Population(tuple(subjects))
     things = {subject.phrase: lexicon.read(subject.phrase).labels.get("thing", "") for subject in subjects}
     kept = tuple(subject for subject in subjects if _is_person(subject.phrase, things[subject.phrase]))
     names = {subject.phrase for subject in kept}
@@ -56,15 +53,3 @@ def _is_person(phrase: str, thing: str) -> bool:
     """
     words = thing.split()
     return thing in PEOPLE or (words != [] and phrase.lower().split()[-len(words) :] == words)
-
-
-def _declares_none(card: Path) -> bool:
-    """Whether the front matter of a card, between two lines of hyphens, has `people: none`."""
-    try:
-        head, *lines = card.read_text("utf-8").splitlines() or [""]
-    except (OSError, UnicodeDecodeError):
-        return False
-    if head.strip() != "---" or "---" not in lines:
-        return False
-    pairs = (line.partition(":") for line in lines[: lines.index("---")])
-    return any((name.strip(), value.strip().strip("\"'")) == _DECLARATION for name, _, value in pairs)

@@ -82,6 +82,7 @@ def _audit(
     from dalle_mini.audit.subjects import DESCRIPTORS, neutral_subjects, read_descriptors
     from dalle_mini.pipeline import load
     from dalle_mini.ranking import Clip
+    from dalle_mini.safety.options import UNCHECKED
 
     out = Path(options.out)
     descriptors = read_descriptors(options.descriptors or DESCRIPTORS)
@@ -89,7 +90,7 @@ def _audit(
     with Progress(f"loading {release.name}") as bar:
         bar.show()
         digests = digest_models(release, ranker_folder)
-        model, ranker = load(options.model).without_ranker(), Clip.load(ranker_folder)
+        model, ranker = load(options.model, safety=UNCHECKED).without_ranker(), Clip.load(ranker_folder)
         markers = [Marker.of(ranker, each, templates) for each in descriptors]
         report_folder(out).claim()
         bar.label = "drawing"

@@ -47,6 +47,7 @@ def run(options: Options) -> int:
     from dalle_mini.data.shards import RecordSet
     from dalle_mini.pipeline import load
     from dalle_mini.ranking import Clip
+    from dalle_mini.safety.options import UNCHECKED
 
     check_drawn(options.count)
     prompts = gather_prompts([], options.prompts) if options.prompts else []
@@ -61,7 +62,7 @@ def run(options: Options) -> int:
     digests |= {name: digest_files([each.directory / MANIFEST]) for name, each in sets.items()}
     with Progress(f"loading {release.name}") as bar:
         bar.show()
-        model = load(options.model).without_ranker()
+        model = load(options.model, safety=UNCHECKED).without_ranker()
         reader = FeatureReader(model.vqgan_params, model.vqgan_config, Clip.load(ranker) if ranker else None)
     drawings = _draw(options, model, prompts, sets["data"])
     setting = Setting(model.name, options.seed, digests, model.settings().to_dict())

@@ -185,10 +185,11 @@ def _find_source(options: Options, release: "ResolvedRelease") -> "PictureSource
     from dalle_mini.data.shards import RecordSet
     from dalle_mini.evaluate import pictures
     from dalle_mini.pipeline import load
+    from dalle_mini.safety.options import UNCHECKED
 
     match options.baseline:
         case None:
-            return pictures.Drawn(load(options.model), options.images)
+            return pictures.Drawn(load(options.model, safety=UNCHECKED), options.images)
         case "nearest":
             return pictures.NearestScene.of(RecordSet.open(options.pictures, "pictures"))
         case "random":

@@ -19,7 +19,9 @@ from dalle_mini.cli.progress import Progress
 from dalle_mini.cli.prompts import gather_prompts
 from dalle_mini.cli.reporting import put_out
 from dalle_mini.config import MAX_CANDIDATES, MAX_IMAGES, MAX_SEED, GenerationConfig, check_seed
-from dalle_mini.errors import ConfigError
+from dalle_mini.errors import ConfigError, PromptRejected
+from dalle_mini.safety.options import SafetyOptions
+from dalle_mini.safety.prompts import DEFAULT_MODE, MODES
 
 if TYPE_CHECKING:
     from dalle_mini.generation import Candidates, Generation
@@ -39,6 +41,7 @@ pixels, and a picture is the same however many are drawn.
 A model with a CLIP in its folder, or one given by --ranker, draws more than it
 shows: the best of --candidates, best first. docs/ranking.md tells more."""
 _USUAL_MODEL = "nano"
+_CONTACT = "docs/safety.md says what is refused, and what --safety does"
 _SETTINGS = ("images", "guidance_scale", "temperature", "top_k", "top_p", "candidates", "variety")
 
 
@@ -76,8 +79,13 @@ def add_parser(commands: Any) -> None:
     output.add_argument(
         "--json",
         action="store_true",
-        help="print a line of JSON for every prompt: files, recipe, seeds, marks, how the prompt was read, all "
-        "candidates and what each word carries, seconds",
+        help="print a line of JSON for every prompt: files, recipe, seeds, marks, verdicts, how the prompt was read, "
+        "all candidates and what each word carries, seconds",
+    )
+    output.add_argument(
+        "--show-flagged",
+        action="store_true",
+        help="write pictures as they were drawn that are else blurred, because they may show nudity or sex",
     )
     output.add_argument("--quiet", action="store_true", help="no progress and no notes")
     _add_model_options(parser)
@@ -102,6 +110,13 @@ def _add_model_options(parser: Any) -> None:
         metavar="DIR",
         help="directory or Hub id of the CLIP that marks the pictures, such as openai/clip-vit-base-patch32 "
         "(default: the folder clip inside the model's, if there is one)",
+    )
+    model.add_argument(
+        "--safety",
+        choices=MODES,
+        metavar="MODE",
+        help="which prompts are refused: off, family or strict; what sexualizes minors is in each "
+        f"(default: {DEFAULT_MODE})",
     )
     model.add_argument("--offline", action="store_true", help="download nothing")
     model.add_argument(
@@ -143,24 +158,43 @@ def run(options: Options) -> int:
         if options.server:
             draw = _reach_server(options, given, bar, stack)
         else:
-            draw = _load_model(options, given, prompts, bar)
+            safety = SafetyOptions(options.safety or DEFAULT_MODE, _CONTACT)
+            _check_prompts(prompts, safety)
+            draw = _load_model(options, given, prompts, safety, bar)
         for number, (prompt, seed, grid) in enumerate(zip(prompts, seeds, grids, strict=True), 1):
             started = time.perf_counter()
             bar.label = f"{number}/{len(prompts)} {shorten(prompt)}"
             bar.show(0)
             result = draw(prompt, seed)
+            if options.show_flagged:
+                result = cast("Generation", result).unblurred()
             files = _save(result, grid, options)
             seconds = time.perf_counter() - started
             bar.clear()
             if not options.quiet:
-                _tell_marks(result)
+                _tell_choice(result)
+                _tell_flags(result, options)
             put_out(json.dumps(_record(result, files, seconds)) if options.json else "\n".join(files.listed()))
     return 0
 
 
-def _load_model(options: Options, given: dict[str, Any], prompts: list[str], bar: Progress) -> Draw:
+def _check_prompts(prompts: list[str], safety: SafetyOptions) -> None:
+    """Refuse what is not drawn, naming a prompt of many by its number: its words are not repeated."""
+    for place, prompt in enumerate(prompts, 1):
+        try:
+            safety.check(prompt)
+        except PromptRejected as error:
+            if len(prompts) == 1:
+                raise
+            message = f"prompt {place} of {len(prompts)}: {error}"
+            raise PromptRejected(message, category=error.category, hint=error.hint) from None
+
+
+def _load_model(
+    options: Options, given: dict[str, Any], prompts: list[str], safety: SafetyOptions, bar: Progress
+) -> Draw:
     """Draw here; what the model can't read is refused at once."""
-    model = _load(options, bar)
+    model = _load(options, safety, bar)
     model.tokenizer.encode(prompts)
     settings = model.complete(model.settings(**given))
 
@@ -175,7 +209,7 @@ def _load_model(options: Options, given: dict[str, Any], prompts: list[str], bar
 
 def _reach_server(options: Options, given: dict[str, Any], bar: Progress, stack: contextlib.ExitStack) -> Draw:
     """Draw on another machine."""
-    for name in ("vqgan", "tokenizer", "ranker", "offline", "candidates_sheet"):
+    for name in ("vqgan", "tokenizer", "ranker", "offline", "safety", "candidates_sheet", "show_flagged"):
         if getattr(options, name):
             raise ConfigError(
                 f"--{name.replace('_', '-')} is for models on this machine", hint="leave it out, or --server"
@@ -199,7 +233,7 @@ def _choose_seed(seed: int | None) -> int:
     return secrets.randbelow(MAX_SEED + 1) if seed is None else check_seed(seed)
 
 
-def _load(options: Options, bar: Progress) -> "DalleMini":
+def _load(options: Options, safety: SafetyOptions, bar: Progress) -> "DalleMini":
     if options.quiet:
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     parts = {
@@ -215,7 +249,7 @@ def _load(options: Options, bar: Progress) -> "DalleMini":
         resolve_clip(options.ranker, offline=parts["offline"])
     bar.label = f"loading {name}"
     bar.show()
-    model = dalle_mini.load(name, ranker=options.ranker, **parts)
+    model = dalle_mini.load(name, ranker=options.ranker, safety=safety, **parts)
     log.debug("loaded %s in %.1f s", model.name, time.perf_counter() - started)
     return model
 
@@ -266,6 +300,7 @@ def _record(result: "Drawn", files: _Files, seconds: float) -> dict[str, Any]:
         "candidates_sheet": str(files.sheet) if files.sheet else None,
         "seeds": result.seeds,
         "marks": result.marks,
+        "verdicts": None if result.verdicts is None else list(map(dataclasses.asdict, result.verdicts)),
         "recipe": result.recipe,
         "reading": {"text": reading.text, "notes": reading.notes, "cut": reading.cut_text},
         "candidates": _describe_candidates(result.candidates) if result.candidates else [],
@@ -286,7 +321,13 @@ def _describe_candidates(candidates: "Candidates") -> list[dict[str, Any]]:
     ]
 
 
-def _tell_marks(result: "Drawn") -> None:
+def _tell_flags(result: "Drawn", options: Options) -> None:
+    flagged = any(verdict.flagged for verdict in result.verdicts or ())
+    if flagged and not options.show_flagged and not options.server:
+        _note("--show-flagged, with the same seed, writes it as it was drawn")
+
+
+def _tell_choice(result: "Drawn") -> None:
     count, shown = result.settings.candidates or 0, len(result.images)
     if count > shown:
         _note(f"the best {shown} of {count}" if not result.settings.variety else f"{shown} of {count}, good and varied")

@@ -1,8 +1,12 @@
 """`dalle-mini serve`: the page and the API."""
 
+import argparse
+import dataclasses
 from typing import Any
 
 from dalle_mini.cli.parser import Options, add_command, whole_number
+from dalle_mini.safety.options import PICTURES
+from dalle_mini.safety.prompts import MODES
 from dalle_mini.serving.settings import describe_settings, read_settings
 
 _DETAILS = f"""\
@@ -12,6 +16,8 @@ drawings that were ordered, as far as there is time.
 More is set by environment variables; docs/serving.md tells of them:
 
 {describe_settings()}"""
+
+_SAFETY = ("safety", "contact", "pictures", "public")
 
 
 def add_parser(commands: Any) -> None:
@@ -33,10 +39,34 @@ def add_parser(commands: Any) -> None:
         help="directory or Hub id of the CLIP that marks this model's pictures "
         "(default: the folder clip inside the model's, if there is one)",
     )
+    _add_safety(parser)
+
+
+def _add_safety(parser: Any) -> None:
+    group = parser.add_argument_group("safety", "Each is what the environment says unless given.")
+    group.add_argument(
+        "--safety", choices=MODES, metavar="MODE", help="which prompts are refused: off, family or strict"
+    )
+    group.add_argument(
+        "--contact", metavar="TEXT", help="whom to tell about a mistaken refusal, such as 'write to me@example.org'"
+    )
+    group.add_argument(
+        "--pictures",
+        choices=PICTURES,
+        metavar="WHEN",
+        help="look at pictures, and blur what may be nudity or sex: on, off, or auto, which is on for the public and "
+        "for models that may draw people",
+    )
+    group.add_argument(
+        "--public",
+        action=argparse.BooleanOptionalAction,
+        help="strangers come here: what was not looked at is blurred, and what was flagged stays so",
+    )
 
 
 def run(options: Options) -> int:
-    settings = read_settings()
+    given = {name: value for name in _SAFETY if (value := getattr(options, name)) is not None}
+    settings = dataclasses.replace(read_settings(), **given)
     if settings.log_format == "json":
         from dalle_mini.serving.logs import log_json
 

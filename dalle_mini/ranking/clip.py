@@ -68,6 +68,11 @@ class Clip:
         _check_tokenizer(tokenizer, text, folder)
         return cls(config, params, tokenizer, RankerId(find_name(source), model_digest(folder), made_for))
 
+    @property
+    def reads_any_words(self) -> bool:
+        """Whether it was made for any text, as the published ones are, and not for a small world's words."""
+        return self.config.text_config.vocab_size >= CLIPTextConfig().vocab_size
+
     def embed_images(self, images: Pictures) -> Float[np.ndarray, "images projection"]:
         """An embedding a picture; DataError for an array that holds no pictures."""
         pixels = prepare_pixels(images, self.config.vision_config.image_size)

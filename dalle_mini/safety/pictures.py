@@ -19,6 +19,7 @@ from dalle_mini.arrays import Array, Float, Params, UInt8
 from dalle_mini.checkpoints.store import load_nsfw
 from dalle_mini.config.nsfw import NsfwConfig
 from dalle_mini.models import nsfw
+from dalle_mini.safety.verdict import Verdict
 
 BUNDLED = Path(__file__).parents[2] / "assets" / "nsfw"
 
@@ -56,28 +57,10 @@ SAFE = (
 Images = Sequence[Image.Image]
 
 
-@dataclasses.dataclass(frozen=True)
-class Verdict:
-    """Whether a picture should be blurred, how sure that is from 0 to 1, and why in a few words for the user."""
-
-    flagged: bool
-    score: float
-    reason: str = ""
-
-
 class PictureChecker(Protocol):
     """Looks at pictures; verdicts come in their order."""
 
     def check(self, images: Images) -> tuple[Verdict, ...]: ...
-
-
-def check_images(images: Images, checkers: Sequence[PictureChecker]) -> tuple[Verdict, ...]:
-    """One verdict a picture: that of a checker which flags it, and the surest of these."""
-    opinions = [checker.check(images) for checker in checkers]
-    return tuple(
-        max(each, key=lambda verdict: (verdict.flagged, verdict.score), default=Verdict(False, 0.0))
-        for each in ([opinion[index] for opinion in opinions] for index in range(len(images)))
-    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,6 +131,35 @@ class ClipChecker:
             Verdict(share >= self.threshold, share, "it looks like nudity or gore" if share >= self.threshold else "")
             for share in map(float, shares)
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureCheck:
+    """Who looks at a model's pictures: `checkers`, and for a second `opinion` the CLIP that ranked them."""
+
+    checkers: tuple[PictureChecker, ...]
+    opinion: ClipChecker | None = None
+
+    def check(
+        self, images: Images, embeddings: Float[np.ndarray, "images projection"] | None = None
+    ) -> tuple[Verdict, ...]:
+        """One verdict a picture: that of a checker which flags it, and the surest of these.
+
+        The `embeddings` are those by the CLIP, without which it is not asked.
+        """
+        opinions = [checker.check(images) for checker in self.checkers]
+        if self.opinion and embeddings is not None:
+            opinions.append(self.opinion.check_embeddings(embeddings))
+        return tuple(
+            max(each, key=lambda verdict: (verdict.flagged, verdict.score), default=Verdict(False, 0.0))
+            for each in ([opinion[index] for opinion in opinions] for index in range(len(images)))
+        )
+
+
+@functools.cache
+def load_bundled() -> NsfwChecker:
+    """The network that comes with the project, loaded once for all models; CheckpointError where it can't be."""
+    return NsfwChecker.load(BUNDLED)
 
 
 def _prepare(image: Image.Image, size: int) -> UInt8[np.ndarray, "size size 3"]:

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope
 
-from dalle_mini.errors import DalleMiniError, Overloaded
+from dalle_mini.errors import DalleMiniError, Overloaded, PromptRejected
 
 _HINTS = {
     404: "see /api/v1/docs for what there is",
@@ -38,11 +38,13 @@ class Conflict(DalleMiniError):
 
 
 class Problem(BaseModel):
-    """`type` is for programs, `message` says what happened, `hint` what to do about it."""
+    """`type` is for programs, `message` says what happened, `hint` what to do about it; a refused prompt has a
+    `category`."""
 
     type: str
     message: str
     hint: str
+    category: str | None = None
 
 
 class ErrorAnswer(BaseModel):
@@ -50,7 +52,8 @@ class ErrorAnswer(BaseModel):
 
 
 def describe(error: DalleMiniError) -> Problem:
-    return Problem(type=type(error).__name__, message=str(error), hint=error.hint)
+    category = error.category if isinstance(error, PromptRejected) else None
+    return Problem(type=type(error).__name__, message=str(error), hint=error.hint, category=category)
 
 
 def answer(error: DalleMiniError) -> JSONResponse:
@@ -104,4 +107,4 @@ def _printable(text: str) -> str:
 
 
 def respond(status: int, problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse(ErrorAnswer(error=problem).model_dump(), status, headers)
+    return JSONResponse(ErrorAnswer(error=problem).model_dump(exclude_none=True), status, headers)

@@ -21,7 +21,8 @@ import dalle_mini
 from dalle_mini import errors
 from dalle_mini.checkpoints.staging import write_whole
 from dalle_mini.config import GenerationConfig
-from dalle_mini.errors import Cancelled, ConfigError, DalleMiniError, Overloaded
+from dalle_mini.errors import Cancelled, ConfigError, DalleMiniError, Overloaded, PromptRejected
+from dalle_mini.safety.verdict import Verdict
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -58,6 +59,8 @@ class RemoteGeneration:
     grid_png: bytes
     tile_pngs: tuple[bytes, ...]
     delete_token: str | None
+    verdicts: tuple[Verdict, ...] | None = None
+    """None where the server does not look at pictures; flagged ones are blurred there."""
     candidates: None = None
     """A server tells of those that it shows only."""
 
@@ -210,6 +213,7 @@ class Client:
             grid_png=self._ask("GET", result["png"]).content,
             tile_pngs=tuple(self._ask("GET", picture["png"]).content for picture in result["images"]),
             delete_token=token,
+            verdicts=_read_verdicts(result["images"]),
         )
 
     def _cancel(self, found: dict[str, Any]) -> None:
@@ -246,9 +250,17 @@ def _read_error(problem: dict[str, str], status: int, retry_after: float) -> Dal
     message, hint = str(problem["message"]), str(problem["hint"])
     if status in _COME_BACK:
         return Overloaded(message, hint=hint, retry_after=retry_after)
+    if problem["type"] == PromptRejected.__name__:
+        return PromptRejected(message, hint=hint, category=str(problem.get("category", "")))
     kind = getattr(errors, problem["type"], None)
     plain = {errors.ConfigError, errors.PromptError, errors.CheckpointError, errors.DeviceError, errors.Cancelled}
     return kind(message, hint=hint) if kind in plain else DalleMiniError(message, hint=hint)
+
+
+def _read_verdicts(pictures: list[dict[str, Any]]) -> tuple[Verdict, ...] | None:
+    if not all("flagged" in picture for picture in pictures):
+        return None
+    return tuple(Verdict(picture["flagged"], picture["score"], picture["reason"]) for picture in pictures)
 
 
 def _read_progress(found: dict[str, Any]) -> RemoteProgress:

@@ -135,6 +135,7 @@ def describe(generation: "Generation") -> dict[str, Any]:
         "notes": list(generation.notes),
         "seeds": list(generation.seeds),
         "marks": list(generation.marks),
+        "verdicts": None if generation.verdicts is None else list(map(dataclasses.asdict, generation.verdicts)),
     }
 
 

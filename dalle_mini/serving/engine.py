@@ -18,7 +18,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from dalle_mini.errors import Cancelled, Closing, DalleMiniError, DeviceError, Overloaded
+from dalle_mini.errors import Cancelled, Closing, DalleMiniError, DeviceError, Overloaded, PromptRejected
+from dalle_mini.safety.options import SafetyOptions
 from dalle_mini.serving.metrics import Metrics
 from dalle_mini.serving.order import Order
 from dalle_mini.serving.painter import Painter
@@ -63,12 +64,13 @@ class Engine:
         painter: Painter,
         *,
         limits: EngineLimits | None = None,
+        safety: SafetyOptions | None = None,
         metrics: Metrics | None = None,
         clock: Callable[[], float] = time.monotonic,
         abort: Callable[[int], object] = leave,
     ) -> None:
         self._painter, self._limits, self._clock, self._abort = painter, limits or EngineLimits(), clock, abort
-        self._metrics = metrics or Metrics()
+        self._safety, self._metrics = safety or SafetyOptions(), metrics or Metrics()
         self._rates = Rates()
         self._changed = threading.Condition()
         self._queue = FairQueue()
@@ -111,8 +113,10 @@ class Engine:
     def submit(self, order: Order, *, client: str, keep: Keep | None = None) -> Ticket:
         """A ticket for `order`; `keep` is called with its pictures before the ticket tells of them.
 
-        Overloaded where no more may wait, in all or for this client; Closing where the server is being stopped.
+        Overloaded where no more may wait, in all or for this client; Closing where the server is being stopped;
+        PromptRejected for what is not drawn, which waits for nothing.
         """
+        self._check(order.prompt)
         with self._changed:
             self._admit(client)
             now = self._clock()
@@ -155,6 +159,13 @@ class Engine:
             self._worker.join(_SECONDS_TO_ANSWER)
         self._keeper.shutdown(wait=not self._worker.is_alive())
         return not self._worker.is_alive()
+
+    def _check(self, prompt: str) -> None:
+        try:
+            self._safety.check(prompt)
+        except PromptRejected as error:
+            self._metrics.rejections.labels(error.category).inc()
+            raise
 
     def _admit(self, client: str) -> None:
         wait = self._retry_after()
@@ -261,6 +272,7 @@ class Engine:
             ticket.keep(ticket, finished.generation)
         self._metrics.drawing_seconds.observe(finished.seconds)
         self._metrics.pictures.inc(len(finished.generation.images))
+        self._metrics.flagged.inc(sum(verdict.flagged for verdict in finished.generation.verdicts or ()))
         self._end(ticket, finished)
 
     # The watchdog's thread.

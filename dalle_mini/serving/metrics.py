@@ -14,6 +14,8 @@ class Metrics:
         self._registry = CollectorRegistry()
         self.drawings = self._count("drawings", "Drawings that ended", "outcome")
         self.pictures = self._count("pictures", "Finished pictures")
+        self.rejections = self._count("rejected_prompts", "Prompts that are not drawn", "category")
+        self.flagged = self._count("flagged_pictures", "Finished pictures that were flagged")
         self.refusals = self._count("refusals", "Orders that were not taken", "reason")
         self.device_trouble = self._count("device_trouble", "Drawings tried again, or given up, by cause", "kind")
         self.requests = self._count("http_requests", "Requests to the API", "method", "route", "status")

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from dalle_mini.config import MAX_SEED
 from dalle_mini.errors import DeviceError
+from dalle_mini.safety.blur import blur
+from dalle_mini.safety.options import SafetyOptions
 from dalle_mini.serving.metrics import Metrics
 from dalle_mini.serving.order import Order
 from dalle_mini.serving.shelf import require_local
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from dalle_mini.generation import Generation
-    from dalle_mini.pipeline import DalleMini
+    from dalle_mini.pipeline import DalleMini, Progress
 
 PREVIEW_SHARE = 0.15
 PREVIEW_SECONDS = 1.0
@@ -37,12 +39,12 @@ _logger = logging.getLogger(__name__)
 Step = Preparing | Drawing | Finished
 
 
-def load_local(name: str, *, ranker: str | None = None) -> "DalleMini":
+def load_local(name: str, *, ranker: str | None = None, safety: SafetyOptions | None = None) -> "DalleMini":
     """Load a model of this machine; nothing is downloaded."""
     from dalle_mini.pipeline import load
 
     require_local(name)
-    return load(name, ranker=ranker, offline=True)
+    return load(name, ranker=ranker, offline=True, safety=safety or SafetyOptions())
 
 
 @dataclasses.dataclass
@@ -56,7 +58,8 @@ class _Easel:
 class Painter:
     """One drawing at a time, by one thread. `main` stays loaded, and beside it the last other model that was used.
 
-    `ranker` is a CLIP for `main`; other models have the ones that they bring.
+    `ranker` is a CLIP for `main`; other models have the ones that they bring. The `public` sees unfinished pictures,
+    at which nobody has looked, blurred, unless finished ones are not looked at either.
     """
 
     def __init__(
@@ -64,12 +67,15 @@ class Painter:
         main: str,
         *,
         ranker: str | None = None,
+        safety: SafetyOptions | None = None,
+        public: bool = False,
         load: Callable[[str], "DalleMini"] | None = None,
         metrics: Metrics | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.main = main
-        self._load = load or (lambda name: load_local(name, ranker=ranker if name == main else None))
+        self._load = load or (lambda name: load_local(name, ranker=ranker if name == main else None, safety=safety))
+        self._public = public
         self._clock = clock
         self._trouble = (metrics or Metrics()).device_trouble
         self._easels: dict[str, _Easel] = {}
@@ -129,6 +135,8 @@ class Painter:
         if model.ranker:
             embedded = model.ranker.embed_images(pictures[:1])
             model.ranker.weigh_words(embedded, model.ranker.marks(pictures[:1], "a picture"), "a picture")
+        if model.check:
+            model.check.check(pictures[:1])
         self._easels[name] = _Easel(model, preview_seconds)
 
     def _draw(self, easel: _Easel, order: Order) -> Generator[Drawing | Finished]:
@@ -150,7 +158,7 @@ class Painter:
                 # One that is half paid for is shown: a costly one somewhere in the middle, cheap ones all along.
                 budget = 0.0 if self._squeezes[order.model] else max(PREVIEW_SHARE * drawn, PREVIEW_SECONDS * share)
                 if spent + images * easel.preview_seconds / 2 < budget:
-                    pictures = tuple(progress.preview())
+                    pictures = self._preview(easel.model, progress)
                     easel.preview_seconds = (self._clock() - now) / images
                     spent += self._clock() - now
                 yield Drawing(progress.done, progress.total, progress.settings, seconds_left, pictures)
@@ -158,10 +166,15 @@ class Painter:
             # The machine may have been busy when the cost was found.
             easel.preview_seconds /= 2
 
+    def _preview(self, model: "DalleMini", progress: "Progress") -> "tuple[Image.Image, ...]":
+        pictures = progress.preview()
+        return tuple(map(blur, pictures) if self._public and model.check else pictures)
+
     def _check_numbers(self, model: "DalleMini", generation: "Generation") -> None:
+        drawn = generation.unblurred()
         broken = [
             number
-            for number, (picture, tokens) in enumerate(zip(generation.images, generation.tokens, strict=True), 1)
+            for number, (picture, tokens) in enumerate(zip(drawn.images, drawn.tokens, strict=True), 1)
             if not picture.getbbox() and _is_nan(model, tokens)
         ]
         if broken:

@@ -103,6 +103,9 @@ class Picture(BaseModel):
     index: int
     seed: int
     mark: float | None = Field(description="How well it fits the prompt, from -1 to 1, where there is a ranker.")
+    flagged: bool | None = Field(None, description="Whether it is blurred, where it was looked at.")
+    reason: str | None = Field(None, description="Why, in a few words.")
+    score: float | None = Field(None, description="How sure that is, from 0 to 1.")
     png: str
     webp: str
 
@@ -115,7 +118,7 @@ class Result(BaseModel):
     recipe: dict[str, Any] = Field(description="What draws the grid again.")
     reading: Reading
     went_by: str = Field(description="The words that the model knows, where it can tell.")
-    notes: list[str] = Field(description="What to know about the marks.")
+    notes: list[str] = Field(description="What to know about the pictures and their marks.")
     images: list[Picture]
     png: str = Field(description="The grid.")
     webp: str
@@ -177,9 +180,12 @@ def describe_record(record: Record) -> Generation:
     """A drawing that is kept."""
     values = dict(record.description)
     place = f"{API}/generations/{record.id}"
+    seeds, marks = values.pop("seeds"), values.pop("marks")
+    # Drawings that were kept by earlier versions have none.
+    verdicts = values.pop("verdicts", None) or [{}] * len(seeds)
     pictures = [
-        Picture(index=index, seed=seed, mark=mark, png=f"{place}/{index}.png", webp=f"{place}/{index}.webp")
-        for index, (seed, mark) in enumerate(zip(values.pop("seeds"), values.pop("marks"), strict=True))
+        Picture(index=index, seed=seed, mark=mark, png=f"{place}/{index}.png", webp=f"{place}/{index}.webp", **verdict)
+        for index, (seed, mark, verdict) in enumerate(zip(seeds, marks, verdicts, strict=True))
     ]
     result = Result(**values, images=pictures, png=f"{place}/grid.png", webp=f"{place}/grid.webp")
     return _generation(record.id, "finished", created=record.created, expires=record.expires, result=result)

@@ -4,7 +4,7 @@ import dataclasses
 
 from dalle_mini.checkpoints.releases import available_releases, resolve
 from dalle_mini.config import suggest
-from dalle_mini.errors import ConfigError, PromptError
+from dalle_mini.errors import CheckpointError, ConfigError, PromptError
 from dalle_mini.serving.callers import Buckets, Keys
 from dalle_mini.serving.desk import Desk
 from dalle_mini.serving.engine import Engine, EngineLimits
@@ -100,15 +100,18 @@ class Service:
 def build_service(
     model: str, settings: Settings, *, ranker: str | None = None, painter: Painter | None = None
 ) -> Service:
-    """A service that has yet to be started; OutputError where drawings can't be kept."""
-    metrics = Metrics()
+    """A service that has yet to be started; OutputError where drawings can't be kept, CheckpointError where pictures
+    must be looked at and can't be."""
+    metrics, safety = Metrics(), settings.safety_options
+    if safety.pictures == "on":
+        _require_checker()
     store = Store(
         settings.folder,
         keep_seconds=settings.keep_days * 86400,
         max_bytes=settings.store_megabytes * 2**20,
     )
     engine = Engine(
-        painter or Painter(model, ranker=ranker, metrics=metrics),
+        painter or Painter(model, ranker=ranker, safety=safety, public=settings.public, metrics=metrics),
         limits=EngineLimits(
             waiting=settings.queue_size,
             per_client=settings.per_client,
@@ -116,6 +119,7 @@ def build_service(
             step_seconds=settings.step_seconds,
             load_seconds=settings.load_seconds,
         ),
+        safety=safety,
         metrics=metrics,
     )
     shares = open_shares(settings)
@@ -133,3 +137,14 @@ def build_service(
         keys=Keys(settings.api_keys),
         buckets=Buckets(settings.orders_per_minute, settings.orders_at_once),
     )
+
+
+def _require_checker() -> None:
+    """Load what looks at pictures now, while a server that lacks it can still refuse to start."""
+    from dalle_mini.safety.pictures import load_bundled
+
+    try:
+        load_bundled()
+    except CheckpointError as error:
+        hint = "install dalle-mini anew, or show pictures that nobody looked at with --pictures off"
+        raise CheckpointError(f"pictures can't be checked: {error}", hint=hint) from error

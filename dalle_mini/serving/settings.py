@@ -10,8 +10,11 @@ from typing import Any, get_args, get_origin
 
 from dalle_mini.config import MAX_CANDIDATES, MAX_IMAGES
 from dalle_mini.errors import ConfigError
+from dalle_mini.safety.options import PICTURES, SafetyOptions
+from dalle_mini.safety.prompts import DEFAULT_MODE, MODES
 
 PREFIX = "DALLE_MINI_"
+_SWITCHES = dict.fromkeys(("yes", "true", "on", "1"), True) | dict.fromkeys(("no", "false", "off", "0"), False)
 
 
 def _setting(default: Any, help: str, **rules: Any) -> Any:
@@ -49,6 +52,10 @@ class Settings:
     trusted_proxies: int = _setting(0, "proxies in front of the server, whose X-Forwarded-For is believed", least=0)
     api_keys: tuple[str, ...] = _setting((), "keys for the API, with commas between them; without any, it is open")
     framed_by: str = _setting("'self'", "sites that may show the page in a frame, as in frame-ancestors of a CSP")
+    safety: str = _setting(DEFAULT_MODE, "which prompts are refused: `off`, `family` or `strict`", choices=MODES)
+    contact: str = _setting("", "whom to tell about a mistaken refusal, such as `write to me@example.org`")
+    pictures: str = _setting("auto", "whether pictures are looked at: `on`, `off` or `auto`", choices=PICTURES)
+    public: bool = _setting(False, "strangers come here: nothing is shown unseen, or unblurred (on a Space: yes)")
     log_format: str = _setting("text", "`text`, or `json` for a line of JSON each", choices=("text", "json"))
 
     def __repr__(self) -> str:
@@ -68,16 +75,22 @@ class Settings:
 
         return Path(self.store).expanduser() if self.store else home() / "drawings"
 
+    @property
+    def safety_options(self) -> SafetyOptions:
+        """What is refused, and whether pictures are looked at: by all means where the public sees them."""
+        pictures = "on" if self.public and self.pictures == "auto" else self.pictures
+        return SafetyOptions(self.safety, self.contact, pictures)
+
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings in the environment; ConfigError names a variable that makes no sense."""
     given: dict[str, Any] = {}
+    if environment.get("SPACE_ID"):
+        given = {"framed_by": "https://huggingface.co https://*.hf.space", "public": True}
     for field in dataclasses.fields(Settings):
         name = variable(field)
         if text := environment.get(name, "").strip():
             given[field.name] = _read(name, text, field)
-    if "framed_by" not in given and environment.get("SPACE_ID"):
-        given["framed_by"] = "https://huggingface.co https://*.hf.space"
     return Settings(**given)
 
 
@@ -89,7 +102,7 @@ def describe_settings() -> str:
     """A line for every variable, with its default."""
     lines = []
     for field in dataclasses.fields(Settings):
-        usual = f" (default: {field.default})" if field.default not in ("", ()) else ""
+        usual = f" (default: {_spell(field.default)})" if field.default not in ("", ()) else ""
         lines.append(f"    {variable(field):<29} {field.metadata['help']}{usual}")
     return "\n".join(lines)
 
@@ -98,6 +111,10 @@ def _read(name: str, text: str, field: dataclasses.Field) -> Any:
     kind: Any = field.type
     if get_origin(kind) is tuple:
         return tuple(filter(None, map(get_args(kind)[0], map(str.strip, text.split(",")))))
+    if kind is bool:
+        if text.lower() not in _SWITCHES:
+            raise ConfigError(f"{name}={text!r} must be yes or no", hint=_hint(field))
+        return _SWITCHES[text.lower()]
     try:
         value = kind(text)
     except ValueError:
@@ -128,4 +145,8 @@ def _find_broken_rule(
 
 
 def _hint(field: dataclasses.Field) -> str:
-    return f"it sets {field.metadata['help']}; unset, it is {field.default}"
+    return f"it sets {field.metadata['help']}; unset, it is {_spell(field.default)}"
+
+
+def _spell(value: Any) -> str:
+    return ("no", "yes")[value] if isinstance(value, bool) else str(value)

@@ -31,6 +31,7 @@ from dalle_mini.data.sources import open_source
 from dalle_mini.errors import Cancelled, ConfigError, DataError
 from dalle_mini.grid import compose_grid, save_png
 from dalle_mini.pipeline import DalleMini, load
+from dalle_mini.safety.options import UNCHECKED
 from dalle_mini.training import loop
 from dalle_mini.training.transformer import TransformerTask
 
@@ -92,7 +93,7 @@ class Kept:
 def finetune(order: Finetuning, show: Show) -> Kept:
     """Build, encode, rehearse, train and keep; raises DalleMiniError."""
     base = resolve(order.base)
-    model = load(order.base).without_ranker()
+    model = load(order.base, safety=UNCHECKED).without_ranker()
     _claim(order)
     pictures = _build(order, model, show)
     tokens = _encode(order, base, model, pictures, show)

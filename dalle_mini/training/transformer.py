@@ -25,6 +25,7 @@ from dalle_mini.errors import ConfigError
 from dalle_mini.grid import compose_grid, save_png
 from dalle_mini.models import transformer
 from dalle_mini.pipeline import DalleMini, decode_pixels
+from dalle_mini.safety.options import UNCHECKED
 from dalle_mini.text.tokenizer import FILES, Tokenizer
 from dalle_mini.training.loop import LoopConfig
 from dalle_mini.training.optimizer import OptimizerConfig, accumulate_gradients, build_optimizer, update_average
@@ -198,6 +199,7 @@ class TransformerTask:
             vqgan_params=vqgan_params,
             tokenizer=self._tokenizer,
             defaults=GenerationConfig(images=count, guidance_scale=self._samples.guidance_scale),
+            safety=UNCHECKED,
         )
         drawn = [image for prompt in self._samples.prompts for image in model.generate(prompt, seed=0).images]
         known = [

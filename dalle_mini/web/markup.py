@@ -64,20 +64,43 @@ def render_unfinished(pictures: Sequence[Image.Image]) -> str:
     return _grid(tiles, "Pictures being drawn", busy=True)
 
 
-def render_finished(name: str, generation: Generation) -> str:
-    """The grid of a drawing that is kept as `name`; every tile can be downloaded."""
+def render_finished(name: str, generation: Generation, *, public: bool = False) -> str:
+    """The grid of a drawing that is kept as `name`; every tile can be downloaded.
+
+    A flagged one is blurred and says why; unless the page is `public`, it can be looked at all the same.
+    """
     prompt = generation.reading.prompt
     tiles = []
-    for index, (seed, mark) in enumerate(zip(generation.seeds, generation.marks, strict=True)):
-        address = f"pictures/{name}/{index}.png"
-        number = f"{index + 1} of {len(generation.seeds)}"
-        alt = escape(f"{shorten(prompt, _LONGEST_QUOTE)}, picture {number}")
-        tiles.append(
-            f'<figure class="tile"><img src="{address}" alt="{alt}">{render_mark(mark)}'
-            f'<a class="save" href="{address}" download="{file_name(prompt, f"seed {seed}")}"'
-            f' aria-label="Download picture {number}" title="Download"></a></figure>'
-        )
+    for index, (place, mark) in enumerate(zip(generation.candidates.shown, generation.marks, strict=True)):
+        verdict = generation.verdict(place)
+        picture = _picture(f"pictures/{name}/{index}.png", generation, index)
+        cover = ""
+        if verdict and verdict.flagged:
+            address = f"pictures/{name}/unblurred/{index}.png"
+            original = "" if public else _picture(address, generation, index, loading="lazy")
+            cover = _cover(verdict.reason, original)
+        tiles.append(f'<figure class="tile">{picture}{cover}{render_mark(mark)}</figure>')
     return _grid(tiles, shorten(prompt, _LONGEST_QUOTE))
+
+
+def _picture(address: str, generation: Generation, index: int, *, loading: str = "eager") -> str:
+    """A picture of a grid, and its download; a lazy one is fetched when it is seen."""
+    prompt, seed = generation.reading.prompt, generation.seeds[index]
+    number = f"{index + 1} of {len(generation.seeds)}"
+    alt = escape(f"{shorten(prompt, _LONGEST_QUOTE)}, picture {number}")
+    return (
+        f'<img src="{address}" alt="{alt}" loading="{loading}">'
+        f'<a class="save" href="{address}" download="{file_name(prompt, f"seed {seed}")}"'
+        f' aria-label="Download picture {number}" title="Download"></a>'
+    )
+
+
+def _cover(reason: str, original: str) -> str:
+    """What lies on a blurred picture: why it is blurred and, if there is one, a way to the `original`."""
+    words = f"<span>Blurred: {escape(reason)}.</span>"
+    if not original:
+        return f'<div class="cover">{words}</div>'
+    return f'<details class="cover"><summary>{words}<b>Show anyway</b></summary>{original}</details>'
 
 
 def render_example(example: Example) -> str:

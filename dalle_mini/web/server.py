@@ -62,9 +62,8 @@ def _run(listener: socket.socket, service: "Service", *, open_browser: bool) -> 
     from dalle_mini.serving.app import Door, build_api, guard
     from dalle_mini.web.studio import Studio
 
-    app = guard(
-        Door(build_api(service), build_app(Studio(service.engine, service.model, ranker=service.ranker))), service
-    )
+    studio = Studio(service.engine, service.model, ranker=service.ranker, public=service.settings.public)
+    app = guard(Door(build_api(service), build_app(studio)), service)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -115,7 +114,7 @@ def build_app(studio: "Studio") -> "FastAPI":
     from dalle_mini.web.pictures import Pictures
     from dalle_mini.web.ui import Page
 
-    pictures, examples = Pictures(), read_examples()
+    pictures, examples = Pictures(public=studio.public), read_examples()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     def respond(content: bytes | None, media_type: str = "image/png") -> Response:
@@ -130,6 +129,10 @@ def build_app(studio: "Studio") -> "FastAPI":
     @app.get("/pictures/{name}/{index}.png")
     def get_tile(name: str, index: int) -> Response:
         return respond(pictures.encode_tile(name, index))
+
+    @app.get("/pictures/{name}/unblurred/{index}.png")
+    def get_flagged(name: str, index: int) -> Response:
+        return respond(pictures.encode_unblurred(name, index))
 
     @app.get("/pictures/{name}/candidates/{place}.png")
     def get_candidate(name: str, place: int) -> Response:

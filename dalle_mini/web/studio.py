@@ -25,10 +25,13 @@ Update = Waiting | Preparing | Drawing | Finished
 
 
 class Studio:
-    """The page's side of the engine; `model` is the one that visitors find chosen, `ranker` the CLIP named for it."""
+    """The page's side of the engine; `model` is the one that visitors find chosen, `ranker` the CLIP named for it.
 
-    def __init__(self, engine: Engine, model: str, *, ranker: str | None = None) -> None:
-        self.model, self.ranker = model, ranker
+    The `public` is shown nothing that is flagged, and nothing that is unseen where pictures are looked at.
+    """
+
+    def __init__(self, engine: Engine, model: str, *, ranker: str | None = None, public: bool = False) -> None:
+        self.model, self.ranker, self.public = model, ranker, public
         self._engine = engine
 
     def draw(self, order: Order) -> Generator[Update]:

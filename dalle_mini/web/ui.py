@@ -226,7 +226,7 @@ class Page:
                 name = self.pictures.add(generation)
                 words = _describe_finished(generation)
                 return self._end(markup.render_status(words, detail=f"Drawn in {_describe_seconds(seconds)}")) | {
-                    self.grid: markup.render_finished(name, generation),
+                    self.grid: markup.render_finished(name, generation, public=self.studio.public),
                     self.result: markup.render_result(name, generation),
                     self.why: render_why(name, generation),
                 }

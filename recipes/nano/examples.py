@@ -1,7 +1,7 @@
 """Draws the examples that the page shows before anything is typed: `python -m recipes.nano.examples`.
 
-Prompts that no training caption has (combinations that are held out, and sentences of `natural.tsv`), with seeds that are
-stated here, drawn by the bundled model with its own settings: the recipes in `examples.json` draw the same pictures again.
+Prompts that no training caption has (combinations that are held out, and sentences of `natural.tsv`), with seeds that
+are stated here, drawn by the bundled model with its own settings: the recipes in `examples.json` draw them again.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import dalle_mini
 from dalle_mini.checkpoints.staging import output_errors, write_whole
 from dalle_mini.errors import DalleMiniError
 from dalle_mini.grid import enlarge
+from dalle_mini.safety.options import UNCHECKED
 from dalle_mini.web.examples import FOLDER, INDEX
 
 EXAMPLES = {
@@ -50,7 +51,7 @@ def write_examples(model: str, folder: Path) -> None:
     """Draw every example and write its sheet, then the index; sheets of other prompts go."""
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    drawer = dalle_mini.load(model)
+    drawer = dalle_mini.load(model, safety=UNCHECKED)
     entries = []
     for prompt, seed in EXAMPLES.items():
         print(f"{prompt}, seed {seed}")

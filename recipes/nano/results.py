@@ -27,6 +27,7 @@ from dalle_mini.checkpoints.staging import write_whole
 from dalle_mini.data.sheet import contact_sheet
 from dalle_mini.models import transformer, vqgan
 from dalle_mini.pipeline import DalleMini
+from dalle_mini.safety.options import UNCHECKED
 from dalle_mini.training.transformer import cross_entropy
 from dalle_mini.training.vqgan import reconstruct
 from recipes.nano.ship import SETTINGS
@@ -100,7 +101,7 @@ def main() -> None:
     parser.add_argument("--table", type=Path, help="folder of the table's reports, for good.webp and bad.webp")
     parser.add_argument("--count", type=int, default=SCENES, help="scenes to measure on")
     options = parser.parse_args()
-    model, settings = dalle_mini.load(options.model).without_ranker(), read_settings(options.world)
+    model, settings = dalle_mini.load(options.model, safety=UNCHECKED).without_ranker(), read_settings(options.world)
     world, indices = load_world(settings.config), range(options.count)
     figures = {
         name: measure(model, draw_scenes(world, UNSEEN_SEED, indices, held_out, settings.size))

@@ -99,7 +99,7 @@ class Spoiled:
         self.model, self.times = model, 0
         nan = jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.nan), model.vqgan_params)
         self.broken = dataclasses.replace(model, vqgan_params=nan)
-        self.vqgan_config, self.ranker = model.vqgan_config, model.ranker
+        self.vqgan_config, self.ranker, self.check = model.vqgan_config, model.ranker, model.check
 
     @property
     def vqgan_params(self) -> Any:

@@ -26,6 +26,7 @@ COPIES = "audit copies --model ./tiny --data set --out out --count 20".split()
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("audit")
     make_tiny_model(place / "tiny")
+    (place / "tiny" / "MODEL_CARD.md").unlink()  # or there would be nobody to audit
     make_tiny_clip(place / "tiny" / "clip")
     pixels = np.random.default_rng(0).integers(256, size=(25, IMAGE_SIZE, IMAGE_SIZE, 3), dtype=np.uint8)
     write_pictures(place / "set", pixels, [f"<b>picture</b> {index}" for index in range(25)])

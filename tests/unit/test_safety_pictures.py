@@ -15,7 +15,8 @@ from dalle_mini.config.nsfw import NsfwConfig
 from dalle_mini.errors import CheckpointError, ConfigError
 from dalle_mini.models import nsfw
 from dalle_mini.safety.blur import blur
-from dalle_mini.safety.pictures import BUNDLED, LANES, ClipChecker, NsfwChecker, Verdict, check_images
+from dalle_mini.safety.pictures import BUNDLED, LANES, ClipChecker, NsfwChecker, PictureCheck
+from dalle_mini.safety.verdict import Verdict
 
 CONFIG = NsfwConfig(image_size=32, stem_width=8, widths=(4, 6), depths=(1, 2))
 
@@ -164,9 +165,17 @@ class Says:
 def test_one_checker_is_enough_to_flag():
     images = [Image.new("RGB", (4, 4))] * 2
     sure, unsure = Verdict(True, 0.6, "because"), Verdict(False, 0.7)
-    assert check_images(images, [Says(unsure, unsure), Says(sure, unsure)]) == (sure, unsure)
-    assert check_images(images, []) == (Verdict(False, 0.0),) * 2
-    assert check_images([], [Says()]) == ()
+    assert PictureCheck((Says(unsure, unsure), Says(sure, unsure))).check(images) == (sure, unsure)
+    assert PictureCheck(()).check(images) == (Verdict(False, 0.0),) * 2
+    assert PictureCheck((Says(),)).check([]) == ()
+
+
+def test_the_rankers_opinion_is_asked_where_it_has_embedded_the_pictures():
+    images = [Image.new("RGB", (4, 4))] * 2
+    opinion = ClipChecker(lambda images: unit(*([[1, 0]] * len(images))), unsafe=unit([1, 0]), safe=unit([0, 1]))
+    check = PictureCheck((Says(Verdict(False, 0.1), Verdict(False, 0.1)),), opinion)
+    assert [verdict.flagged for verdict in check.check(images, unit([1, 0.1], [0.1, 1]))] == [True, False]
+    assert not any(verdict.flagged for verdict in check.check(images))
 
 
 def test_a_blurred_picture_shows_no_shape():
