@@ -39,14 +39,8 @@ class Token:
 
 
 def fold(text: str) -> str:
-    """`text` in Latin letters without marks, and without what can't be seen."""
-    if not text.isascii():
-        text = _FLAG.sub(" ", unicodedata.normalize("NFKC", text)).translate(_LETTERS)
-        text = unicodedata.normalize("NFD", text.translate(_LOOK_ALIKES).translate(_BLANKS))
-        text = text.translate(_LOOK_ALIKES)
-    text = "".join(" " if sign in "\t\r\n" else "" if unicodedata.category(sign) in _DROPPED else sign for sign in text)
-    for sign, word in _TABLE["signs"].items():
-        text = text.replace(sign, f" {word} ")
+    """`text` in Latin letters without marks, and without what can't be seen; some foreign words in English."""
+    text = _FOREIGN.sub(lambda found: f" {_ENGLISH[found[0]]} ", _bring_to_latin(text))
     return _AGE.sub(r"\1 ", _APOSTROPHES.sub("", _MANY.sub(r"\1\1\1\1", text)))
 
 
@@ -59,3 +53,15 @@ def tokenize(text: str) -> list[Token]:
             tokens.append(Token(word, text[end : found.start()]))
             end = found.end()
     return tokens
+
+
+def _bring_to_latin(text: str) -> str:
+    if not text.isascii():
+        text = _FLAG.sub(" ", unicodedata.normalize("NFKC", text)).translate(_LETTERS)
+        text = unicodedata.normalize("NFD", text.translate(_LOOK_ALIKES).translate(_BLANKS))
+        text = text.translate(_LOOK_ALIKES)
+    return "".join(" " if sign in "\t\r\n" else "" if unicodedata.category(sign) in _DROPPED else sign for sign in text)
+
+
+_ENGLISH = {_bring_to_latin(word): english for english, words in _TABLE["foreign"].items() for word in words}
+_FOREIGN = re.compile("|".join(map(re.escape, sorted(_ENGLISH, key=len, reverse=True))))

@@ -39,14 +39,19 @@ class Vocabulary:
     def read(self, tokens: Sequence[Token]) -> list[Readings]:
         """What each word of a prompt may mean; letters that stand by themselves are one word."""
         positions: list[Readings] = []
+        places: list[int] = []
         for single, group in itertools.groupby(tokens, key=lambda token: len(token.text) == 1):
             words = list(group)
             if single and len(words) >= _SHORTEST_RUN:
+                places += [len(positions)] * len(words)
                 positions += [self.of_letters(letters) for letters in _cut(words)]
             else:
+                places += range(len(positions), len(positions) + len(words))
                 positions += [self.of(token.text) for token in words]
-        across = [self._across(*pair) for pair in itertools.pairwise(tokens)]
-        return positions + _WALL + across + self._chunks(tokens)
+        # What is read across gaps stands where it begins, so that what allows its words allows it too.
+        for index, readings in itertools.chain(self._across(tokens), self._chunks(tokens)):
+            positions[places[index]] |= readings
+        return positions
 
     def of(self, word: str) -> Readings:
         """All readings of one word."""
@@ -124,25 +129,27 @@ class Vocabulary:
         found = frozenset(ways[-1] or ())
         return found if found & self._stems else frozenset()
 
-    def _across(self, first: Token, second: Token) -> Readings:
-        """A refused word with one gap in it, unless the gap is one between words."""
-        left, right = first.text.lower(), second.text.lower()
-        whole = left + right
-        if len(whole) > _LONGEST or whole not in self._stems or whole in self.plain:
-            return frozenset()
-        ordinary = all(len(part) == 1 or part in self.halves for part in (left, right))
-        return frozenset() if ordinary and second.gap.isspace() else self._finish({whole})
+    def _across(self, tokens: Sequence[Token]) -> Iterator[tuple[int, Readings]]:
+        """Refused words with one gap in them, unless the gap is one between words."""
+        for index, (first, second) in enumerate(itertools.pairwise(tokens)):
+            left, right = first.text.lower(), second.text.lower()
+            whole = left + right
+            if whole in self._stems and whole not in self.plain:
+                ordinary = all(len(part) == 1 or part in self.halves for part in (left, right))
+                if not (ordinary and second.gap.isspace()):
+                    yield index, self._finish({whole})
 
-    def _chunks(self, tokens: Sequence[Token]) -> list[Readings]:
+    def _chunks(self, tokens: Sequence[Token]) -> Iterator[tuple[int, Readings]]:
         """Refused words with signs between their letters, without a space."""
-        chunks: list[list[str]] = []
-        for token in tokens:
+        chunks: list[tuple[int, str]] = []
+        for index, token in enumerate(tokens):
             if chunks and token.gap and not any(map(str.isspace, token.gap)):
-                chunks[-1].append(token.text)
+                chunks[-1] = (chunks[-1][0], chunks[-1][1] + token.text.lower())
             else:
-                chunks.append([token.text])
-        joined = ("".join(chunk).lower() for chunk in chunks if len(chunk) > 1)
-        return [self._finish({word, HIDDEN + word}) for word in joined if word not in self.plain]
+                chunks.append((index, token.text.lower()))
+        for index, word in chunks:
+            if word != tokens[index].text.lower() and len(word) <= _LONGEST and word not in self.plain:
+                yield index, self._finish({word, HIDDEN + word})
 
     @cached_property
     def _stems(self) -> frozenset[str]:
@@ -176,8 +183,6 @@ class Vocabulary:
 
 _NOTHING: Readings = frozenset()
 _NAMED: Readings = frozenset(("<name>",))
-_WALL = [_NOTHING] * 8
-"""Keeps what is read across gaps from making phrases with the last word."""
 _SMALL = frozenset(("a", "i", "an", "the", "in", "on", "of", "and", "with", "my", "me", "her", "his"))
 """Words that may stand between spelled ones."""
 

@@ -1,12 +1,14 @@
-"""Rules for prompts, as they stand in `words.toml`, and what they find.
+"""Rules for prompts, as they stand in `words/`, and what they find.
 
 A rule is written in words:
 
     nude                        the word, its plural too
     behead*                     and whatever it goes on with
+    stab+                       a verb in its forms: stabs, stabbed, stabbing
     take/taking off @her dress  words in a row; one of several; one of a group
     slashed @her? tires         with or without a word
     blood ... floor             with up to three words between
+    hot chick !pea              not before another word
     ^hoe                        only where somebody hid it: h0e, h o e, h*e
     razor ~ wrist               near one another, in any order
     @minor & #sexual            both in the prompt; `#` is whatever a category refuses
@@ -15,18 +17,29 @@ A rule is written in words:
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from dalle_mini.safety.letters import fold
 from dalle_mini.safety.readings import HIDDEN, STEM, Readings, Vocabulary
+from dalle_mini.safety.verbs import VERB, verb_forms
 
-GAP, GROUP, CATEGORY, BOTH, NEAR, OPTIONAL = "...", "@", "#", " & ", " ~ ", "?"
+GAP, GROUP, CATEGORY, BOTH, NEAR, OPTIONAL, NOT = "...", "@", "#", " & ", " ~ ", "?", "!"
 _MOST_BETWEEN, _NEAR = 3, 5
 
-Pattern = tuple[Readings, ...]
-"""Words in a row, each one of several; an empty one is a gap."""
+
+@dataclass(frozen=True)
+class Step:
+    """One of `words`, after up to `between` others; or none of them next, if not `wanted`."""
+
+    words: Readings
+    between: int = 0
+    wanted: bool = True
+
+
+Pattern = tuple[Step, ...]
+"""Words in a row."""
 Span = tuple[int, int]
 
 
@@ -67,6 +80,7 @@ class Rulebook:
 
     def __init__(self, table: Mapping[str, Any]) -> None:
         self.groups: Mapping[str, Sequence[str]] = table["groups"]
+        self.irregular: Mapping[str, Sequence[str]] = table["irregular"]
         self.allow = _by_term(map(Rule.parse, table["allow"]))
         self.titles = _by_term(map(Rule.parse, table["titles"]))
         self.categories = {name: _read_category(name, entry) for name, entry in table["category"].items()}
@@ -75,11 +89,11 @@ class Rulebook:
         self.starts: dict[str, list[tuple[str, Pattern]]] = defaultdict(list)
         for term, found in patterns.items():
             for pattern in found:
-                for word in sorted(pattern[0]):
+                for word in sorted(pattern[0].words):
                     self.starts[word].append((term, pattern))
         self.vocabulary = Vocabulary(
             words=frozenset(
-                word for found in patterns.values() for pattern in found for part in pattern for word in part
+                word for found in patterns.values() for pattern in found for step in pattern for word in step.words
             ),
             alone=self._alone(patterns),
             plain=frozenset(table["plain"]),
@@ -97,31 +111,27 @@ class Rulebook:
         """`positions` without the words that are allowed where they stand."""
         found = self._find(positions)
         tables = (self.allow,) if strict else (self.allow, self.titles)
-        spans = [
-            span
-            for table in tables
-            for term in found
-            if any(self._holds(rule, found) for rule in table.get(term, ()))
-            for span in found[term]
-        ]
+        rules = (rule for table in tables for term in found for rule in table.get(term, ()))
+        spans = (span for rule in rules for span in self._where(rule, found))
         hidden = {index for start, end in spans for index in range(start, end)}
         return [frozenset() if index in hidden else readings for index, readings in enumerate(positions)]
 
     def _refuses(self, name: str, found: Mapping[str, list[Span]], strict: bool) -> bool:
         category = self.categories[name]
         rules = category.by_strict_term if strict else category.by_term
-        return any(self._holds(rule, found) for term in found for rule in rules.get(term, ()))
+        return any(self._where(rule, found) for term in found for rule in rules.get(term, ()))
 
-    def _holds(self, rule: Rule, found: Mapping[str, list[Span]]) -> bool:
-        for term in rule.terms:
+    def _where(self, rule: Rule, found: Mapping[str, list[Span]]) -> list[Span]:
+        """Where the first term of a rule stands, if the others are there."""
+        first, *others = rule.terms
+        for term in others:
             # What a category refuses in strict mode alone is no company to be refused for.
             there = self._refuses(term[1:], found, False) if term.startswith(CATEGORY) else term in found
             if not there:
-                return False
+                return []
         if not rule.near:
-            return True
-        first, second = (found[term] for term in rule.terms)
-        return any(max(a[0], b[0]) - min(a[1], b[1]) < _NEAR for a in first for b in second)
+            return found[first]
+        return [span for span in found[first] if any(_are_near(span, other) for other in found[others[0]])]
 
     def _find(self, positions: Sequence[Readings]) -> dict[str, list[Span]]:
         """Where each term stands."""
@@ -136,19 +146,23 @@ class Rulebook:
 
     def _compile(self, words: Sequence[str]) -> Iterator[Pattern]:
         """The patterns of a term: several where a group holds phrases."""
-        ways = []
+        ways: list[list[Pattern]] = []
+        between = 0
         for word in words:
-            entries = self._expand(word.removesuffix(OPTIONAL))
-            single = frozenset(form for entry in entries if len(entry) == 1 for form in _inflect(entry[0]))
+            if word == GAP:
+                between = _MOST_BETWEEN
+                continue
+            entries = self._expand(word.removesuffix(OPTIONAL).removeprefix(NOT))
+            single = frozenset(form for entry in entries if len(entry) == 1 for form in self._inflect(entry[0]))
             phrases = [pattern for entry in entries if len(entry) > 1 for pattern in self._compile(entry)]
-            nothing = [()] if word.endswith(OPTIONAL) else []
-            ways.append(([(single,)] if single or word == GAP else []) + phrases + nothing)
+            steps = [(Step(single, between, not word.startswith(NOT)),)] if single else []
+            later = [(replace(first, between=between), *rest) for first, *rest in phrases]
+            ways.append(steps + later + ([()] if word.endswith(OPTIONAL) else []))
+            between = 0
         yield from (tuple(itertools.chain(*parts)) for parts in itertools.product(*ways))
 
     def _expand(self, word: str) -> list[list[str]]:
         """What may stand for a word of a rule: entries of a group, or alternatives."""
-        if word == GAP:
-            return []
         entries = []
         for part in word.split("/"):
             if part.startswith(GROUP):
@@ -161,11 +175,28 @@ class Rulebook:
         """An entry of a group, which may be another group."""
         return self._expand(entry) if entry.startswith(GROUP) and " " not in entry else [fold(entry).lower().split()]
 
+    def _inflect(self, word: str) -> Iterator[str]:
+        """The word and its plural, or the forms of a verb."""
+        if word.endswith(VERB):
+            verb = word.removesuffix(VERB)
+            yield from verb_forms(verb, self.irregular.get(verb, ()))
+            return
+        yield word
+        if word.endswith(STEM):
+            yield word.removesuffix(STEM)
+        elif word.endswith(("s", "x", "z", "ch", "sh")):
+            yield f"{word}es"
+        elif len(word) > 2 and word.endswith("y"):
+            yield from (f"{word[:-1]}ies", f"{word}s")
+        elif len(word) > 2 and not word.endswith("ing"):
+            yield f"{word}s"
+
     def _alone(self, patterns: Mapping[str, list[Pattern]]) -> frozenset[str]:
         """Words that are refused by themselves."""
         rules = [rule for category in self.categories.values() for rule in category.rules]
         single = [pattern for rule in rules if len(rule.terms) == 1 for pattern in patterns[rule.terms[0]]]
-        return frozenset(word for pattern in single if len(pattern) == 1 for word in pattern[0] if word[0] != HIDDEN)
+        steps = [[step for step in pattern if step.wanted] for pattern in single]
+        return frozenset(word for found in steps if len(found) == 1 for word in found[0].words if word[0] != HIDDEN)
 
     def _all_rules(self) -> Iterator[Rule]:
         yield from itertools.chain(*self.allow.values(), *self.titles.values())
@@ -186,35 +217,17 @@ def _read_category(name: str, entry: Mapping[str, Any]) -> Category:
     return Category(name, entry["sentence"], rules, strict)
 
 
-def _inflect(word: str) -> Iterator[str]:
-    """The word and its plural."""
-    yield word
-    if word.endswith(STEM):
-        yield word.removesuffix(STEM)
-    elif word.endswith(("s", "x", "z", "ch", "sh")):
-        yield f"{word}es"
-    elif len(word) > 2 and word.endswith("y"):
-        yield from (f"{word[:-1]}ies", f"{word}s")
-    elif len(word) > 2:
-        yield f"{word}s"
+def _are_near(one: Span, other: Span) -> bool:
+    return max(one[0], other[0]) - min(one[1], other[1]) < _NEAR
 
 
 def _match(pattern: Pattern, positions: Sequence[Readings], start: int) -> int:
     """Where the pattern that begins at `start` ends; 0 where it does not fit."""
-    at, between = start, 0
-    for words in pattern:
-        if not words:
-            between = _MOST_BETWEEN
-            continue
-        at = next(
-            (
-                place
-                for place in range(at, min(at + between + 1, len(positions)))
-                if not words.isdisjoint(positions[place])
-            ),
-            -1,
-        )
-        if at < 0:
+    at = start
+    for step in pattern:
+        places = range(at, min(at + step.between + 1, len(positions)))
+        place = next((place for place in places if not step.words.isdisjoint(positions[place])), None)
+        if step.wanted is (place is None):
             return 0
-        at, between = at + 1, 0
+        at = at if place is None else place + 1
     return at

@@ -98,5 +98,5 @@ def test_empty_and_odd_prompts_pass():
 def test_slurs_are_not_spelled_out_in_the_package():
     from importlib import resources
 
-    text = resources.files("dalle_mini.safety").joinpath("words.toml").read_text(encoding="utf-8")
-    assert "nigg" not in text.replace("niggling", "")
+    text = resources.files("dalle_mini.safety").joinpath("words", "hate.toml").read_text(encoding="utf-8")
+    assert "nigg" not in text
