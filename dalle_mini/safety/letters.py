@@ -11,8 +11,8 @@ _LOOK_ALIKES = str.maketrans({sign: letter for letter, signs in _TABLE["look_ali
 _BLANKS = str.maketrans(dict.fromkeys("\u115f\u1160\u2800\u3164\uffa0", ""))
 """Letters by their category that show nothing at all."""
 _DROPPED = {"Cf", "Cc", "Me", "Mn", "Cn", "Co", "Cs"}
-_LETTERS = {value: chr(ord("a") + value - 0x1F1E6) for value in range(0x1F1E6, 0x1F200)}
-"""Regional indicators: two are a flag, one alone is a letter."""
+_LETTERS = {first + index: chr(ord("a") + index) for first in (0x1F1E6, 0x1F150, 0x1F170) for index in range(26)}
+"""Regional indicators, of which two are a flag and one alone is a letter, and white letters in black rounds and squares."""
 _FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
 
 LEET = str.maketrans(_TABLE["leet"])
@@ -22,10 +22,11 @@ ELL = str.maketrans("1!|", "lll")
 _MANY = re.compile(r"(.)\1{4,}")
 """Four of a letter say as much as forty."""
 
-MASKS = "*#"
+MASKS = "*#@"
+"""Signs that hide a letter; the last one may stand for one, too."""
 _SIGNS = "".join(re.escape(sign) for sign in "".join(_TABLE["leet"]) + MASKS if not sign.isalnum())
 _WORD = re.compile(rf"(?:[^\W_]|[{_SIGNS}])+")
-_EDGES = "!|+" + MASKS
+_EDGES = "!|+*#"
 _APOSTROPHES = re.compile(r"['’‘`´ʼ](?:s\b)?")
 _AGE = re.compile(r"\b(\d{1,2})(?=(?:yo|y|yrs?|years?)\b)", re.IGNORECASE)
 

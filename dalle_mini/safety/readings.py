@@ -20,20 +20,23 @@ STEM = "*"
 Readings = frozenset[str]
 
 _RUNS = re.compile(r"(.)\1*")
-_SOUNDS = str.maketrans("zvy", "suu")
-_SHORTEST_STEM, _SHORTEST_RUN, _LONGEST = 3, 3, 64
+_SOUNDS = tuple(str.maketrans(written, meant) for written, meant in (("z", "s"), ("v", "u"), ("zv", "su"), ("y", "u")))
+_VOWELS = re.compile("[aeiouy]+")
+_SHORTEST_STEM, _SHORTEST_RUN, _SHORTEST_MISSPELLED, _STRETCHED, _LONGEST = 3, 3, 7, 3, 64
 
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
     """Words of rules. `alone` are refused by themselves; `plain` has no second reading; what is glued to a refused word
-    must be in `glue`; a refused word is not read across a gap whose two sides are both in `halves`."""
+    must be in `glue`; a refused word is not read across a gap whose two sides are both in `halves`; the vowels of what
+    begins like one of `misspelled` may be wrong."""
 
     words: frozenset[str]
     alone: frozenset[str]
     plain: frozenset[str]
     glue: frozenset[str]
     halves: frozenset[str]
+    misspelled: frozenset[str]
     known: dict[str, Readings] = field(default_factory=dict)
 
     def read(self, tokens: Sequence[Token]) -> list[Readings]:
@@ -73,15 +76,16 @@ class Vocabulary:
     def _look_up(self, word: str) -> Readings:
         if word in self.plain or len(word) > _LONGEST:
             return self._finish({word})
-        hidden = {*self._decode(word), word.translate(_SOUNDS), *self._unmask(word)} - {word}
-        forms = {word, *self._hide(hidden), *self._squeeze(word), *self._split(word)}
+        written = {word, *self._decode(word)}
+        hidden = {*written, *(each.translate(sounds) for each in written for sounds in _SOUNDS), *self._unmask(word)} - {word}
+        forms = {word, *self._hide(hidden), *self._squeeze(word), *self._split(word), *self._spell(word)}
         if word[::-1] in self.alone and len(word) > 3:
             forms.add(word[::-1])
         return self._finish(forms)
 
     def _hide(self, words: Iterable[str]) -> Iterator[str]:
         for word in words:
-            yield from (word, HIDDEN + word, *self._squeeze(word), *self._split(word))
+            yield from (word, HIDDEN + word, *self._squeeze(word), *self._split(word), *self._spell(word))
 
     def _finish(self, forms: Iterable[str]) -> Readings:
         """Those that rules know, and what they begin with."""
@@ -99,8 +103,16 @@ class Vocabulary:
         """Refused words that fit `f*ck`, the first letter known."""
         if not any(mask in word for mask in MASKS) or sum(map(str.isalpha, word)) < 2:
             return
-        shape = re.compile("".join("[a-z]" if sign in MASKS else re.escape(sign) for sign in word))
-        yield from (each for each in self._by_start[word[0], len(word)] if shape.fullmatch(each))
+        for end in range(_SHORTEST_STEM, len(word) + 1):
+            shape = re.compile("".join("[a-z]" if sign in MASKS else re.escape(sign) for sign in word[:end]))
+            known = self._by_start.get((word[0], end), ())
+            yield from (each for each in known if (end == len(word) or each + STEM in self.alone) and shape.fullmatch(each))
+
+    def _spell(self, word: str) -> Iterator[str]:
+        """What `decapatated` was meant to be."""
+        if len(word) >= _SHORTEST_MISSPELLED and word.isalpha():
+            heard = _hear(word)
+            yield from (self._by_sound[heard[:end]] for end in range(len(heard) + 1) if heard[:end] in self._by_sound)
 
     def _squeeze(self, word: str) -> Iterator[str]:
         """Known words of which letters were doubled, and those that it begins with."""
@@ -113,6 +125,8 @@ class Vocabulary:
                 whole = end == len(runs) or (known + STEM in self.alone and not word.startswith(known))
                 if whole and known != word and all(run >= length for run, length in zip(runs, lengths, strict=False)):
                     yield known
+                    if max(runs) >= _STRETCHED and whole:
+                        yield HIDDEN + known
 
     def _split(self, word: str, *, small: bool = False) -> Readings:
         """The words that are glued together in this one, if one of them is refused; letter by letter else."""
@@ -134,7 +148,7 @@ class Vocabulary:
         for index, (first, second) in enumerate(itertools.pairwise(tokens)):
             left, right = first.text.lower(), second.text.lower()
             whole = left + right
-            if whole in self._stems and whole not in self.plain:
+            if whole[:_SHORTEST_STEM] in self._beginnings and self._is_refused(whole):
                 ordinary = all(len(part) == 1 or part in self.halves for part in (left, right))
                 if not (ordinary and second.gap.isspace()):
                     yield index, self._finish({whole})
@@ -150,6 +164,16 @@ class Vocabulary:
         for index, word in chunks:
             if word != tokens[index].text.lower() and len(word) <= _LONGEST and word not in self.plain:
                 yield index, self._finish({word, HIDDEN + word})
+
+    def _is_refused(self, word: str) -> bool:
+        """Whether it is refused by itself."""
+        if word in self.plain or len(word) > _LONGEST:
+            return False
+        return word in self.alone or any(word[:end] + STEM in self.alone for end in range(_SHORTEST_STEM, len(word)))
+
+    @cached_property
+    def _beginnings(self) -> frozenset[str]:
+        return frozenset(word[:_SHORTEST_STEM] for word in self.alone)
 
     @cached_property
     def _stems(self) -> frozenset[str]:
@@ -171,6 +195,10 @@ class Vocabulary:
         return places
 
     @cached_property
+    def _by_sound(self) -> dict[str, str]:
+        return {_hear(word): word for word in self.misspelled}
+
+    @cached_property
     def _by_letters(self) -> dict[str, list[tuple[str, tuple[int, ...]]]]:
         """Known words by what is left of them without doubled letters."""
         places = defaultdict(list)
@@ -185,6 +213,11 @@ _NOTHING: Readings = frozenset()
 _NAMED: Readings = frozenset(("<name>",))
 _SMALL = frozenset(("a", "i", "an", "the", "in", "on", "of", "and", "with", "my", "me", "her", "his"))
 """Words that may stand between spelled ones."""
+
+
+def _hear(word: str) -> str:
+    """The first letter, and the others with all vowels alike."""
+    return word[0] + _VOWELS.sub("a", word[1:])
 
 
 def _cut(letters: Sequence[Token]) -> Iterator[str]:

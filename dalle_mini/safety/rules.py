@@ -99,6 +99,7 @@ class Rulebook:
             plain=frozenset(table["plain"]),
             glue=frozenset(table["glue"]),
             halves=frozenset(table["halves"]),
+            misspelled=frozenset(table["misspelled"]),
         )
 
     def refuse(self, positions: Sequence[Readings], *, strict: bool, only: Iterable[str] = ()) -> Category | None:
@@ -154,7 +155,8 @@ class Rulebook:
                 continue
             entries = self._expand(word.removesuffix(OPTIONAL).removeprefix(NOT))
             single = frozenset(form for entry in entries if len(entry) == 1 for form in self._inflect(entry[0]))
-            phrases = [pattern for entry in entries if len(entry) > 1 for pattern in self._compile(entry)]
+            longer = [] if word.startswith(NOT) else [entry for entry in entries if len(entry) > 1]
+            phrases = [pattern for entry in longer for pattern in self._compile(entry)]
             steps = [(Step(single, between, not word.startswith(NOT)),)] if single else []
             later = [(replace(first, between=between), *rest) for first, *rest in phrases]
             ways.append(steps + later + ([()] if word.endswith(OPTIONAL) else []))
