@@ -12,8 +12,8 @@ _BLANKS = str.maketrans(dict.fromkeys("\u115f\u1160\u2800\u3164\uffa0", ""))
 """Letters by their category that show nothing at all."""
 _DROPPED = {"Cf", "Cc", "Me", "Mn", "Cn", "Co", "Cs"}
 _LETTERS = {first + index: chr(ord("a") + index) for first in (0x1F1E6, 0x1F150, 0x1F170) for index in range(26)}
-"""Regional indicators, of which two are a flag and one alone is a letter, and white letters in black rounds and squares."""
-_FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
+"""Regional indicators, of which two are a flag and others letters, and white letters in black rounds and squares."""
+_FLAG = re.compile("(?<![\U0001f1e6-\U0001f1ff])[\U0001f1e6-\U0001f1ff]{2}(?![\U0001f1e6-\U0001f1ff])")
 
 LEET = str.maketrans(_TABLE["leet"])
 ELL = str.maketrans("1!|", "lll")

@@ -50,4 +50,6 @@ def read_rulebook() -> Rulebook:
 
 
 def _read_words(name: str) -> dict[str, Any]:
-    return tomllib.loads(resources.files("dalle_mini.safety").joinpath("words", f"{name}.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(
+        resources.files("dalle_mini.safety").joinpath("words", f"{name}.toml").read_text(encoding="utf-8")
+    )

@@ -20,7 +20,9 @@ STEM = "*"
 Readings = frozenset[str]
 
 _RUNS = re.compile(r"(.)\1*")
-_SOUNDS = tuple(str.maketrans(written, meant) for written, meant in (("z", "s"), ("v", "u"), ("zv", "su"), ("y", "u")))
+_SOUNDS = tuple(
+    str.maketrans(written, meant) for written, meant in (("z", "s"), ("v", "u"), ("zv", "su"), ("y", "u"), ("l", "i"))
+)
 _VOWELS = re.compile("[aeiouy]+")
 _SHORTEST_STEM, _SHORTEST_RUN, _SHORTEST_MISSPELLED, _STRETCHED, _LONGEST = 3, 3, 7, 3, 64
 
@@ -77,7 +79,11 @@ class Vocabulary:
         if word in self.plain or len(word) > _LONGEST:
             return self._finish({word})
         written = {word, *self._decode(word)}
-        hidden = {*written, *(each.translate(sounds) for each in written for sounds in _SOUNDS), *self._unmask(word)} - {word}
+        hidden = {
+            *written,
+            *(each.translate(sounds) for each in written for sounds in _SOUNDS),
+            *self._unmask(word),
+        } - {word}
         forms = {word, *self._hide(hidden), *self._squeeze(word), *self._split(word), *self._spell(word)}
         if word[::-1] in self.alone and len(word) > 3:
             forms.add(word[::-1])
@@ -106,7 +112,9 @@ class Vocabulary:
         for end in range(_SHORTEST_STEM, len(word) + 1):
             shape = re.compile("".join("[a-z]" if sign in MASKS else re.escape(sign) for sign in word[:end]))
             known = self._by_start.get((word[0], end), ())
-            yield from (each for each in known if (end == len(word) or each + STEM in self.alone) and shape.fullmatch(each))
+            yield from (
+                each for each in known if (end == len(word) or each + STEM in self.alone) and shape.fullmatch(each)
+            )
 
     def _spell(self, word: str) -> Iterator[str]:
         """What `decapatated` was meant to be."""
@@ -148,10 +156,17 @@ class Vocabulary:
         for index, (first, second) in enumerate(itertools.pairwise(tokens)):
             left, right = first.text.lower(), second.text.lower()
             whole = left + right
-            if whole[:_SHORTEST_STEM] in self._beginnings and self._is_refused(whole):
+            if self._is_split(whole, len(left)):
                 ordinary = all(len(part) == 1 or part in self.halves for part in (left, right))
                 if not (ordinary and second.gap.isspace()):
                     yield index, self._finish({whole})
+
+    def _is_split(self, word: str, gap: int) -> bool:
+        """Whether it is a refused word with a gap well inside it."""
+        if word in self.plain or len(word) > _LONGEST:
+            return False
+        stems = (word[:end] + STEM for end in range(gap + _SHORTEST_STEM, len(word)))
+        return word in self._stems or word in self.misspelled or any(stem in self.alone for stem in stems)
 
     def _chunks(self, tokens: Sequence[Token]) -> Iterator[tuple[int, Readings]]:
         """Refused words with signs between their letters, without a space."""
@@ -164,16 +179,6 @@ class Vocabulary:
         for index, word in chunks:
             if word != tokens[index].text.lower() and len(word) <= _LONGEST and word not in self.plain:
                 yield index, self._finish({word, HIDDEN + word})
-
-    def _is_refused(self, word: str) -> bool:
-        """Whether it is refused by itself."""
-        if word in self.plain or len(word) > _LONGEST:
-            return False
-        return word in self.alone or any(word[:end] + STEM in self.alone for end in range(_SHORTEST_STEM, len(word)))
-
-    @cached_property
-    def _beginnings(self) -> frozenset[str]:
-        return frozenset(word[:_SHORTEST_STEM] for word in self.alone)
 
     @cached_property
     def _stems(self) -> frozenset[str]:

@@ -22,25 +22,12 @@ from functools import cached_property
 from typing import Any
 
 from dalle_mini.safety.letters import fold
+from dalle_mini.safety.phrases import Phrase, PhraseTree, Span, Step
 from dalle_mini.safety.readings import HIDDEN, STEM, Readings, Vocabulary
 from dalle_mini.safety.verbs import VERB, verb_forms
 
 GAP, GROUP, CATEGORY, BOTH, NEAR, OPTIONAL, NOT = "...", "@", "#", " & ", " ~ ", "?", "!"
 _MOST_BETWEEN, _NEAR = 3, 5
-
-
-@dataclass(frozen=True)
-class Step:
-    """One of `words`, after up to `between` others; or none of them next, if not `wanted`."""
-
-    words: Readings
-    between: int = 0
-    wanted: bool = True
-
-
-Pattern = tuple[Step, ...]
-"""Words in a row."""
-Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -81,21 +68,18 @@ class Rulebook:
     def __init__(self, table: Mapping[str, Any]) -> None:
         self.groups: Mapping[str, Sequence[str]] = table["groups"]
         self.irregular: Mapping[str, Sequence[str]] = table["irregular"]
+        self.meanings: dict[str, tuple[Readings, list[Phrase]]] = {}
         self.allow = _by_term(map(Rule.parse, table["allow"]))
         self.titles = _by_term(map(Rule.parse, table["titles"]))
         self.categories = {name: _read_category(name, entry) for name, entry in table["category"].items()}
         terms = {term for rule in self._all_rules() for term in rule.terms if not term.startswith(CATEGORY)}
-        patterns = {term: list(self._compile(term.split())) for term in sorted(terms)}
-        self.starts: dict[str, list[tuple[str, Pattern]]] = defaultdict(list)
-        for term, found in patterns.items():
-            for pattern in found:
-                for word in sorted(pattern[0].words):
-                    self.starts[word].append((term, pattern))
+        phrases = {term: list(self._compile(term.split())) for term in sorted(terms)}
+        self.tree = PhraseTree(phrases)
         self.vocabulary = Vocabulary(
             words=frozenset(
-                word for found in patterns.values() for pattern in found for step in pattern for word in step.words
+                word for ways in phrases.values() for phrase in ways for step in phrase for word in step.words
             ),
-            alone=self._alone(patterns),
+            alone=self._alone(phrases),
             plain=frozenset(table["plain"]),
             glue=frozenset(table["glue"]),
             halves=frozenset(table["halves"]),
@@ -104,13 +88,13 @@ class Rulebook:
 
     def refuse(self, positions: Sequence[Readings], *, strict: bool, only: Iterable[str] = ()) -> Category | None:
         """The first category that refuses these words, of all or of `only` some."""
-        found = self._find(self._mask(positions, strict))
+        found = self.tree.find(self._mask(positions, strict))
         names = tuple(only) or tuple(self.categories)
         return next((self.categories[name] for name in names if self._refuses(name, found, strict)), None)
 
     def _mask(self, positions: Sequence[Readings], strict: bool) -> list[Readings]:
         """`positions` without the words that are allowed where they stand."""
-        found = self._find(positions)
+        found = self.tree.find(positions)
         tables = (self.allow,) if strict else (self.allow, self.titles)
         rules = (rule for table in tables for term in found for rule in table.get(term, ()))
         spans = (span for rule in rules for span in self._where(rule, found))
@@ -134,34 +118,32 @@ class Rulebook:
             return found[first]
         return [span for span in found[first] if any(_are_near(span, other) for other in found[others[0]])]
 
-    def _find(self, positions: Sequence[Readings]) -> dict[str, list[Span]]:
-        """Where each term stands."""
-        found: dict[str, list[Span]] = {}
-        for start, readings in enumerate(positions):
-            for word in readings:
-                for term, pattern in self.starts.get(word, ()):
-                    end = _match(pattern, positions, start)
-                    if end:
-                        found.setdefault(term, []).append((start, end))
-        return found
-
-    def _compile(self, words: Sequence[str]) -> Iterator[Pattern]:
-        """The patterns of a term: several where a group holds phrases."""
-        ways: list[list[Pattern]] = []
+    def _compile(self, words: Sequence[str]) -> Iterator[Phrase]:
+        """The phrases of a term: several where a group has some of its own."""
+        ways: list[list[Phrase]] = []
         between = 0
         for word in words:
             if word == GAP:
                 between = _MOST_BETWEEN
                 continue
-            entries = self._expand(word.removesuffix(OPTIONAL).removeprefix(NOT))
-            single = frozenset(form for entry in entries if len(entry) == 1 for form in self._inflect(entry[0]))
-            longer = [] if word.startswith(NOT) else [entry for entry in entries if len(entry) > 1]
-            phrases = [pattern for entry in longer for pattern in self._compile(entry)]
-            steps = [(Step(single, between, not word.startswith(NOT)),)] if single else []
-            later = [(replace(first, between=between), *rest) for first, *rest in phrases]
+            words_alone, longer = self._meaning(word.removesuffix(OPTIONAL).removeprefix(NOT))
+            wanted = not word.startswith(NOT)
+            steps = [(Step(words_alone, between, wanted),)] if words_alone else []
+            later = [(replace(first, between=between), *rest) for first, *rest in longer if wanted]
             ways.append(steps + later + ([()] if word.endswith(OPTIONAL) else []))
             between = 0
         yield from (tuple(itertools.chain(*parts)) for parts in itertools.product(*ways))
+
+    def _meaning(self, word: str) -> tuple[Readings, list[Phrase]]:
+        """The single words that may stand for a word of a rule, and the phrases."""
+        if word not in self.meanings:
+            entries = self._expand(word)
+            alone = frozenset(form for entry in entries if len(entry) == 1 for form in self._inflect(entry[0]))
+            self.meanings[word] = (
+                alone,
+                [phrase for entry in entries if len(entry) > 1 for phrase in self._compile(entry)],
+            )
+        return self.meanings[word]
 
     def _expand(self, word: str) -> list[list[str]]:
         """What may stand for a word of a rule: entries of a group, or alternatives."""
@@ -193,12 +175,12 @@ class Rulebook:
         elif len(word) > 2 and not word.endswith("ing"):
             yield f"{word}s"
 
-    def _alone(self, patterns: Mapping[str, list[Pattern]]) -> frozenset[str]:
+    def _alone(self, phrases: Mapping[str, list[Phrase]]) -> frozenset[str]:
         """Words that are refused by themselves."""
         rules = [rule for category in self.categories.values() for rule in category.rules]
-        single = [pattern for rule in rules if len(rule.terms) == 1 for pattern in patterns[rule.terms[0]]]
-        steps = [[step for step in pattern if step.wanted] for pattern in single]
-        return frozenset(word for found in steps if len(found) == 1 for word in found[0].words if word[0] != HIDDEN)
+        ways = [phrase for rule in rules if len(rule.terms) == 1 for phrase in phrases[rule.terms[0]]]
+        wanted = [[step for step in phrase if step.wanted] for phrase in ways]
+        return frozenset(word for steps in wanted if len(steps) == 1 for word in steps[0].words if word[0] != HIDDEN)
 
     def _all_rules(self) -> Iterator[Rule]:
         yield from itertools.chain(*self.allow.values(), *self.titles.values())
@@ -221,15 +203,3 @@ def _read_category(name: str, entry: Mapping[str, Any]) -> Category:
 
 def _are_near(one: Span, other: Span) -> bool:
     return max(one[0], other[0]) - min(one[1], other[1]) < _NEAR
-
-
-def _match(pattern: Pattern, positions: Sequence[Readings], start: int) -> int:
-    """Where the pattern that begins at `start` ends; 0 where it does not fit."""
-    at = start
-    for step in pattern:
-        places = range(at, min(at + step.between + 1, len(positions)))
-        place = next((place for place in places if not step.words.isdisjoint(positions[place])), None)
-        if step.wanted is (place is None):
-            return 0
-        at = at if place is None else place + 1
-    return at
