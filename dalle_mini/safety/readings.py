@@ -103,7 +103,8 @@ class Vocabulary:
         if word.isalpha() or not any(sign.isalpha() or sign in "@$" for sign in word):
             return set()
         bare = word.lstrip("@")
-        return {each.translate(LEET) for each in (word, word.translate(ELL), bare, bare.translate(ELL))}
+        ways = (word, word.translate(ELL), bare, bare.translate(ELL), word.replace("8", "ate"))
+        return {each.translate(LEET) for each in ways}
 
     def _unmask(self, word: str) -> Iterator[str]:
         """Refused words that fit `f*ck`, the first letter known."""
@@ -156,10 +157,10 @@ class Vocabulary:
         for index, (first, second) in enumerate(itertools.pairwise(tokens)):
             left, right = first.text.lower(), second.text.lower()
             whole = left + right
-            if self._is_split(whole, len(left)):
+            if HIDDEN + whole in self.words or self._is_split(whole, len(left)):
                 ordinary = all(len(part) == 1 or part in self.halves for part in (left, right))
                 if not (ordinary and second.gap.isspace()):
-                    yield index, self._finish({whole})
+                    yield index, self._finish({whole, HIDDEN + whole})
 
     def _is_split(self, word: str, gap: int) -> bool:
         """Whether it is a refused word with a gap well inside it."""
