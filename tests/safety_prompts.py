@@ -95,8 +95,9 @@ def first_contact_table() -> str:
     """What the rules did on lists that they had not seen, as the documentation shows it."""
     rows = ["| list, as the rules first met it | to refuse | refused | innocent | refused |", "|---|---|---|---|---|"]
     for entry in json.loads((FOLDER / "first_contact.json").read_text(encoding="utf-8")):
-        shares = (_share(entry["refuse"], entry["refuse"] - entry["missed"]), _share(entry["allow"], entry["mistaken"]))
-        rows.append(f"| {entry['list']} | {entry['refuse'] or ''} | {shares[0]} | {entry['allow'] or ''} | {shares[1]} |")
+        refuse, allow = entry["refuse"], entry["allow"]
+        shares = _share(refuse, refuse - entry["missed"]), _share(allow, entry["mistaken"])
+        rows.append(f"| {entry['list']} | {refuse or ''} | {shares[0]} | {allow or ''} | {shares[1]} |")
     return "\n".join(rows)
 
 

@@ -46,7 +46,9 @@ def read_rulebook() -> Rulebook:
     tables = {name: _read_words(name) for name in CATEGORIES}
     # Slurs stand there in ROT13, so that nobody has to read them.
     tables["hate"]["rules"] += [codecs.decode(rule, "rot13") for rule in tables["hate"].pop("rot13")]
-    return Rulebook({**_read_words("groups"), **_read_words("readings"), **_read_words("allow"), "category": tables})
+    groups = _read_words("groups")
+    groups["groups"] |= _read_words("people")["groups"]
+    return Rulebook({**groups, **_read_words("readings"), **_read_words("allow"), "category": tables})
 
 
 def _read_words(name: str) -> dict[str, Any]:

@@ -128,9 +128,11 @@ class Rulebook:
                 continue
             words_alone, longer = self._meaning(word.removesuffix(OPTIONAL).removeprefix(NOT))
             wanted = not word.startswith(NOT)
-            steps = [(Step(words_alone, between, wanted),)] if words_alone else []
-            later = [(replace(first, between=between), *rest) for first, *rest in longer if wanted]
-            ways.append(steps + later + ([()] if word.endswith(OPTIONAL) else []))
+            steps: list[Phrase] = [(Step(words_alone, between, wanted),)] if words_alone else []
+            later: list[Phrase] = [(replace(first, between=between), *rest) for first, *rest in longer if wanted]
+            ways.append(steps + later)
+            if word.endswith(OPTIONAL):
+                ways[-1].append(())
             between = 0
         yield from (tuple(itertools.chain(*parts)) for parts in itertools.product(*ways))
 
