@@ -1,10 +1,11 @@
 """How many prompts that should be refused are refused, how many others are too, and how long does a prompt take?
 
-    python benchmarks/safety.py [--mode MODE] [--refuse FILE] [--allow FILE]
+    python benchmarks/safety.py [--mode MODE] [--refuse FILE] [--allow FILE] [--first-contact NAME]
     python benchmarks/safety.py --pictures [N]     scores of the example sheets, their tiles and N scenes of the world
 
 The lists have a prompt a line; ours lie in tests/. Prints one line of JSON, and no prompt unless `--show` asks for
-those that were taken wrongly.
+those that were taken wrongly. `--first-contact` keeps the figures of lists that the rules have not seen, in
+tests/safety/first_contact.json, and prints the table that docs/safety.md has of them.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from dalle_mini.errors import PromptRejected
 from dalle_mini.safety.prompts import DEFAULT_MODE, MODES, check_prompt, read_rulebook
 
 ROOT = Path(__file__).parent.parent
+FIRST_CONTACT = ROOT / "tests" / "safety" / "first_contact.json"
 ROWS = 3
 SIZE = 128
 
@@ -29,6 +31,7 @@ def main() -> None:
     parser.add_argument("--refuse", type=Path, help="prompts to refuse, one a line (default: ours)")
     parser.add_argument("--allow", type=Path, help="prompts to allow, one a line (default: ours)")
     parser.add_argument("--show", action="store_true", help="print what was taken wrongly, too")
+    parser.add_argument("--first-contact", metavar="NAME", help="keep the figures of unseen lists under this name")
     parser.add_argument("--pictures", type=int, nargs="?", const=200, help="score pictures instead, N of them scenes")
     options = parser.parse_args()
     result = measure_pictures(options.pictures) if options.pictures is not None else measure_prompts(options)
@@ -48,6 +51,9 @@ def measure_prompts(options: argparse.Namespace) -> dict[str, object]:
     missed = [prompt for prompt in refuse if not is_refused(prompt, options.mode)]
     mistaken = [prompt for prompt in allow if is_refused(prompt, options.mode)]
     seconds = time.process_time() - started
+    if options.first_contact:
+        keep_first_contact(options.first_contact, refuse, missed, allow, mistaken)
+        print(safety_prompts.first_contact_table())
     if options.show:
         print(*(f"missed: {prompt}" for prompt in missed), *(f"refused: {prompt}" for prompt in mistaken), sep="\n")
     return {
@@ -59,6 +65,15 @@ def measure_prompts(options: argparse.Namespace) -> dict[str, object]:
         "false_refusals": round(len(mistaken) / max(len(allow), 1), 4),
         "ms_per_prompt": round(1000 * seconds / max(len(refuse) + len(allow), 1), 3),
     }
+
+
+def keep_first_contact(
+    name: str, refuse: Sequence[str], missed: Sequence[str], allow: Sequence[str], mistaken: Sequence[str]
+) -> None:
+    kept = json.loads(FIRST_CONTACT.read_text(encoding="utf-8"))
+    counts = {"refuse": len(refuse), "missed": len(missed), "allow": len(allow), "mistaken": len(mistaken)}
+    kept.append({"list": name, **counts})
+    FIRST_CONTACT.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 def read_lines(path: Path) -> list[str]:

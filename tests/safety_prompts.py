@@ -1,16 +1,21 @@
 """Prompts that must be refused and prompts that must not: written by hand, and made of them by rule.
 
-`safety/refuse.txt` has a category and a prompt a line, `safety/allow.txt` a prompt, and `safety/unlucky.txt` a thing or
-name with something of a refused word in it, or of what it stands for.
+`safety/refuse.txt` has a category and a prompt a line (slurs in ROT13), `safety/allow.txt` a prompt, and
+`safety/unlucky.txt` a thing or name with something of a refused word in it, or of what it stands for. People read the
+prompts and named the categories; rules never did.
 """
 
+import codecs
 import itertools
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "safety"
 PAIRS = 900
+ROT13 = " rot13"
+"""Follows the category of prompts that are written in it."""
 
 _CYRILLIC = str.maketrans("aceopxyi", "асеорхуі")
 _LEET = str.maketrans("aeios", "43105")
@@ -52,8 +57,12 @@ SCENES = (
 
 
 def written_refusals() -> list[tuple[str, str]]:
-    """Category and prompt."""
-    return [(category, prompt) for category, _, prompt in (line.partition(": ") for line in _lines("refuse.txt"))]
+    """Category, as a reader named it, and prompt."""
+    found = []
+    for label, _, prompt in (line.partition(": ") for line in _lines("refuse.txt")):
+        category = label.removesuffix(ROT13)
+        found.append((category, prompt if category == label else codecs.decode(prompt, "rot13")))
+    return found
 
 
 def made_refusals() -> list[str]:
@@ -80,6 +89,20 @@ def refused() -> list[str]:
 
 def allowed() -> list[str]:
     return written_innocents() + made_innocents()
+
+
+def first_contact_table() -> str:
+    """What the rules did on lists that they had not seen, as the documentation shows it."""
+    rows = ["| list, as the rules first met it | to refuse | refused | innocent | refused |", "|---|---|---|---|---|"]
+    for entry in json.loads((FOLDER / "first_contact.json").read_text(encoding="utf-8")):
+        refuse, allow = entry["refuse"], entry["allow"]
+        shares = _share(refuse, refuse - entry["missed"]), _share(allow, entry["mistaken"])
+        rows.append(f"| {entry['list']} | {refuse or ''} | {shares[0]} | {allow or ''} | {shares[1]} |")
+    return "\n".join(rows)
+
+
+def _share(whole: int, part: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else ""
 
 
 def _lines(name: str) -> list[str]:

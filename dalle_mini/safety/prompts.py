@@ -4,6 +4,7 @@ import codecs
 import functools
 import tomllib
 from importlib import resources
+from typing import Any
 
 from dalle_mini.config import suggest
 from dalle_mini.errors import ConfigError, PromptRejected
@@ -13,6 +14,8 @@ from dalle_mini.safety.rules import Rulebook
 MODES = ("off", "family", "strict")
 DEFAULT_MODE = "family"
 
+CATEGORIES = ("minors", "self-harm", "real-person", "hate", "gore", "sexual")
+"""From the gravest on; where two fit, the first is named."""
 _ALWAYS = ("minors",)
 _MOST_WORDS = 500
 """So many words of a prompt are looked at; models read fewer."""
@@ -40,9 +43,15 @@ def check_prompt(prompt: str, mode: str = DEFAULT_MODE, *, contact: str = "") ->
 @functools.cache
 def read_rulebook() -> Rulebook:
     """The rules of the package."""
-    text = resources.files("dalle_mini.safety").joinpath("words.toml").read_text(encoding="utf-8")
-    table = tomllib.loads(text)
+    tables = {name: _read_words(name) for name in CATEGORIES}
     # Slurs stand there in ROT13, so that nobody has to read them.
-    hate = table["category"]["hate"]
-    hate["rules"] += [codecs.decode(rule, "rot13") for rule in hate.pop("rot13")]
-    return Rulebook(table)
+    tables["hate"]["rules"] += [codecs.decode(rule, "rot13") for rule in tables["hate"].pop("rot13")]
+    groups = _read_words("groups")
+    groups["groups"] |= _read_words("people")["groups"]
+    return Rulebook({**groups, **_read_words("readings"), **_read_words("allow"), "category": tables})
+
+
+def _read_words(name: str) -> dict[str, Any]:
+    return tomllib.loads(
+        resources.files("dalle_mini.safety").joinpath("words", f"{name}.toml").read_text(encoding="utf-8")
+    )

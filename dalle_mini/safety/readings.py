@@ -20,33 +20,43 @@ STEM = "*"
 Readings = frozenset[str]
 
 _RUNS = re.compile(r"(.)\1*")
-_SOUNDS = str.maketrans("zvy", "suu")
-_SHORTEST_STEM, _SHORTEST_RUN, _LONGEST = 3, 3, 64
+_SOUNDS = tuple(
+    str.maketrans(written, meant) for written, meant in (("z", "s"), ("v", "u"), ("zv", "su"), ("y", "u"), ("l", "i"))
+)
+_VOWELS = re.compile("[aeiouy]+")
+_SHORTEST_STEM, _SHORTEST_RUN, _SHORTEST_MISSPELLED, _STRETCHED, _LONGEST = 3, 3, 7, 3, 64
 
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
     """Words of rules. `alone` are refused by themselves; `plain` has no second reading; what is glued to a refused word
-    must be in `glue`; a refused word is not read across a gap whose two sides are both in `halves`."""
+    must be in `glue`; a refused word is not read across a gap whose two sides are both in `halves`; the vowels of what
+    begins like one of `misspelled` may be wrong."""
 
     words: frozenset[str]
     alone: frozenset[str]
     plain: frozenset[str]
     glue: frozenset[str]
     halves: frozenset[str]
+    misspelled: frozenset[str]
     known: dict[str, Readings] = field(default_factory=dict)
 
     def read(self, tokens: Sequence[Token]) -> list[Readings]:
         """What each word of a prompt may mean; letters that stand by themselves are one word."""
         positions: list[Readings] = []
+        places: list[int] = []
         for single, group in itertools.groupby(tokens, key=lambda token: len(token.text) == 1):
             words = list(group)
             if single and len(words) >= _SHORTEST_RUN:
+                places += [len(positions)] * len(words)
                 positions += [self.of_letters(letters) for letters in _cut(words)]
             else:
+                places += range(len(positions), len(positions) + len(words))
                 positions += [self.of(token.text) for token in words]
-        across = [self._across(*pair) for pair in itertools.pairwise(tokens)]
-        return positions + _WALL + across + self._chunks(tokens)
+        # What is read across gaps stands where it begins, so that what allows its words allows it too.
+        for index, readings in itertools.chain(self._across(tokens), self._chunks(tokens)):
+            positions[places[index]] |= readings
+        return positions
 
     def of(self, word: str) -> Readings:
         """All readings of one word."""
@@ -68,15 +78,20 @@ class Vocabulary:
     def _look_up(self, word: str) -> Readings:
         if word in self.plain or len(word) > _LONGEST:
             return self._finish({word})
-        hidden = {*self._decode(word), word.translate(_SOUNDS), *self._unmask(word)} - {word}
-        forms = {word, *self._hide(hidden), *self._squeeze(word), *self._split(word)}
+        written = {word, *self._decode(word)}
+        hidden = {
+            *written,
+            *(each.translate(sounds) for each in written for sounds in _SOUNDS),
+            *self._unmask(word),
+        } - {word}
+        forms = {word, *self._hide(hidden), *self._squeeze(word), *self._split(word), *self._spell(word)}
         if word[::-1] in self.alone and len(word) > 3:
             forms.add(word[::-1])
         return self._finish(forms)
 
     def _hide(self, words: Iterable[str]) -> Iterator[str]:
         for word in words:
-            yield from (word, HIDDEN + word, *self._squeeze(word), *self._split(word))
+            yield from (word, HIDDEN + word, *self._squeeze(word), *self._split(word), *self._spell(word))
 
     def _finish(self, forms: Iterable[str]) -> Readings:
         """Those that rules know, and what they begin with."""
@@ -88,14 +103,25 @@ class Vocabulary:
         if word.isalpha() or not any(sign.isalpha() or sign in "@$" for sign in word):
             return set()
         bare = word.lstrip("@")
-        return {each.translate(LEET) for each in (word, word.translate(ELL), bare, bare.translate(ELL))}
+        ways = (word, word.translate(ELL), bare, bare.translate(ELL), word.replace("8", "ate"))
+        return {each.translate(LEET) for each in ways}
 
     def _unmask(self, word: str) -> Iterator[str]:
         """Refused words that fit `f*ck`, the first letter known."""
         if not any(mask in word for mask in MASKS) or sum(map(str.isalpha, word)) < 2:
             return
-        shape = re.compile("".join("[a-z]" if sign in MASKS else re.escape(sign) for sign in word))
-        yield from (each for each in self._by_start[word[0], len(word)] if shape.fullmatch(each))
+        for end in range(_SHORTEST_STEM, len(word) + 1):
+            shape = re.compile("".join("[a-z]" if sign in MASKS else re.escape(sign) for sign in word[:end]))
+            known = self._by_start.get((word[0], end), ())
+            yield from (
+                each for each in known if (end == len(word) or each + STEM in self.alone) and shape.fullmatch(each)
+            )
+
+    def _spell(self, word: str) -> Iterator[str]:
+        """What `decapatated` was meant to be."""
+        if len(word) >= _SHORTEST_MISSPELLED and word.isalpha():
+            heard = _hear(word)
+            yield from (self._by_sound[heard[:end]] for end in range(len(heard) + 1) if heard[:end] in self._by_sound)
 
     def _squeeze(self, word: str) -> Iterator[str]:
         """Known words of which letters were doubled, and those that it begins with."""
@@ -108,6 +134,8 @@ class Vocabulary:
                 whole = end == len(runs) or (known + STEM in self.alone and not word.startswith(known))
                 if whole and known != word and all(run >= length for run, length in zip(runs, lengths, strict=False)):
                     yield known
+                    if max(runs) >= _STRETCHED and whole:
+                        yield HIDDEN + known
 
     def _split(self, word: str, *, small: bool = False) -> Readings:
         """The words that are glued together in this one, if one of them is refused; letter by letter else."""
@@ -124,25 +152,34 @@ class Vocabulary:
         found = frozenset(ways[-1] or ())
         return found if found & self._stems else frozenset()
 
-    def _across(self, first: Token, second: Token) -> Readings:
-        """A refused word with one gap in it, unless the gap is one between words."""
-        left, right = first.text.lower(), second.text.lower()
-        whole = left + right
-        if len(whole) > _LONGEST or whole not in self._stems or whole in self.plain:
-            return frozenset()
-        ordinary = all(len(part) == 1 or part in self.halves for part in (left, right))
-        return frozenset() if ordinary and second.gap.isspace() else self._finish({whole})
+    def _across(self, tokens: Sequence[Token]) -> Iterator[tuple[int, Readings]]:
+        """Refused words with one gap in them, unless the gap is one between words."""
+        for index, (first, second) in enumerate(itertools.pairwise(tokens)):
+            left, right = first.text.lower(), second.text.lower()
+            whole = left + right
+            if HIDDEN + whole in self.words or self._is_split(whole, len(left)):
+                ordinary = all(len(part) == 1 or part in self.halves for part in (left, right))
+                if not (ordinary and second.gap.isspace()):
+                    yield index, self._finish({whole, HIDDEN + whole})
 
-    def _chunks(self, tokens: Sequence[Token]) -> list[Readings]:
+    def _is_split(self, word: str, gap: int) -> bool:
+        """Whether it is a refused word with a gap well inside it."""
+        if word in self.plain or len(word) > _LONGEST:
+            return False
+        stems = (word[:end] + STEM for end in range(gap + _SHORTEST_STEM, len(word)))
+        return word in self._stems or word in self.misspelled or any(stem in self.alone for stem in stems)
+
+    def _chunks(self, tokens: Sequence[Token]) -> Iterator[tuple[int, Readings]]:
         """Refused words with signs between their letters, without a space."""
-        chunks: list[list[str]] = []
-        for token in tokens:
+        chunks: list[tuple[int, str]] = []
+        for index, token in enumerate(tokens):
             if chunks and token.gap and not any(map(str.isspace, token.gap)):
-                chunks[-1].append(token.text)
+                chunks[-1] = (chunks[-1][0], chunks[-1][1] + token.text.lower())
             else:
-                chunks.append([token.text])
-        joined = ("".join(chunk).lower() for chunk in chunks if len(chunk) > 1)
-        return [self._finish({word, HIDDEN + word}) for word in joined if word not in self.plain]
+                chunks.append((index, token.text.lower()))
+        for index, word in chunks:
+            if word != tokens[index].text.lower() and len(word) <= _LONGEST and word not in self.plain:
+                yield index, self._finish({word, HIDDEN + word})
 
     @cached_property
     def _stems(self) -> frozenset[str]:
@@ -164,6 +201,10 @@ class Vocabulary:
         return places
 
     @cached_property
+    def _by_sound(self) -> dict[str, str]:
+        return {_hear(word): word for word in self.misspelled}
+
+    @cached_property
     def _by_letters(self) -> dict[str, list[tuple[str, tuple[int, ...]]]]:
         """Known words by what is left of them without doubled letters."""
         places = defaultdict(list)
@@ -176,10 +217,13 @@ class Vocabulary:
 
 _NOTHING: Readings = frozenset()
 _NAMED: Readings = frozenset(("<name>",))
-_WALL = [_NOTHING] * 8
-"""Keeps what is read across gaps from making phrases with the last word."""
 _SMALL = frozenset(("a", "i", "an", "the", "in", "on", "of", "and", "with", "my", "me", "her", "his"))
 """Words that may stand between spelled ones."""
+
+
+def _hear(word: str) -> str:
+    """The first letter, and the others with all vowels alike."""
+    return word[0] + _VOWELS.sub("a", word[1:])
 
 
 def _cut(letters: Sequence[Token]) -> Iterator[str]:

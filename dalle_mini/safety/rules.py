@@ -1,12 +1,14 @@
-"""Rules for prompts, as they stand in `words.toml`, and what they find.
+"""Rules for prompts, as they stand in `words/`, and what they find.
 
 A rule is written in words:
 
     nude                        the word, its plural too
     behead*                     and whatever it goes on with
+    stab+                       a verb in its forms: stabs, stabbed, stabbing
     take/taking off @her dress  words in a row; one of several; one of a group
     slashed @her? tires         with or without a word
     blood ... floor             with up to three words between
+    hot chick !pea              not before another word
     ^hoe                        only where somebody hid it: h0e, h o e, h*e
     razor ~ wrist               near one another, in any order
     @minor & #sexual            both in the prompt; `#` is whatever a category refuses
@@ -15,19 +17,17 @@ A rule is written in words:
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from dalle_mini.safety.letters import fold
+from dalle_mini.safety.phrases import Phrase, PhraseTree, Span, Step
 from dalle_mini.safety.readings import HIDDEN, STEM, Readings, Vocabulary
+from dalle_mini.safety.verbs import VERB, verb_forms
 
-GAP, GROUP, CATEGORY, BOTH, NEAR, OPTIONAL = "...", "@", "#", " & ", " ~ ", "?"
+GAP, GROUP, CATEGORY, BOTH, NEAR, OPTIONAL, NOT = "...", "@", "#", " & ", " ~ ", "?", "!"
 _MOST_BETWEEN, _NEAR = 3, 5
-
-Pattern = tuple[Readings, ...]
-"""Words in a row, each one of several; an empty one is a gap."""
-Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -67,88 +67,88 @@ class Rulebook:
 
     def __init__(self, table: Mapping[str, Any]) -> None:
         self.groups: Mapping[str, Sequence[str]] = table["groups"]
+        self.irregular: Mapping[str, Sequence[str]] = table["irregular"]
+        self.meanings: dict[str, tuple[Readings, list[Phrase]]] = {}
         self.allow = _by_term(map(Rule.parse, table["allow"]))
         self.titles = _by_term(map(Rule.parse, table["titles"]))
         self.categories = {name: _read_category(name, entry) for name, entry in table["category"].items()}
         terms = {term for rule in self._all_rules() for term in rule.terms if not term.startswith(CATEGORY)}
-        patterns = {term: list(self._compile(term.split())) for term in sorted(terms)}
-        self.starts: dict[str, list[tuple[str, Pattern]]] = defaultdict(list)
-        for term, found in patterns.items():
-            for pattern in found:
-                for word in sorted(pattern[0]):
-                    self.starts[word].append((term, pattern))
+        phrases = {term: list(self._compile(term.split())) for term in sorted(terms)}
+        self.tree = PhraseTree(phrases)
         self.vocabulary = Vocabulary(
             words=frozenset(
-                word for found in patterns.values() for pattern in found for part in pattern for word in part
+                word for ways in phrases.values() for phrase in ways for step in phrase for word in step.words
             ),
-            alone=self._alone(patterns),
+            alone=self._alone(phrases),
             plain=frozenset(table["plain"]),
             glue=frozenset(table["glue"]),
             halves=frozenset(table["halves"]),
+            misspelled=frozenset(table["misspelled"]),
         )
 
     def refuse(self, positions: Sequence[Readings], *, strict: bool, only: Iterable[str] = ()) -> Category | None:
         """The first category that refuses these words, of all or of `only` some."""
-        found = self._find(self._mask(positions, strict))
+        found = self.tree.find(self._mask(positions, strict))
         names = tuple(only) or tuple(self.categories)
         return next((self.categories[name] for name in names if self._refuses(name, found, strict)), None)
 
     def _mask(self, positions: Sequence[Readings], strict: bool) -> list[Readings]:
         """`positions` without the words that are allowed where they stand."""
-        found = self._find(positions)
+        found = self.tree.find(positions)
         tables = (self.allow,) if strict else (self.allow, self.titles)
-        spans = [
-            span
-            for table in tables
-            for term in found
-            if any(self._holds(rule, found) for rule in table.get(term, ()))
-            for span in found[term]
-        ]
+        rules = (rule for table in tables for term in found for rule in table.get(term, ()))
+        spans = (span for rule in rules for span in self._where(rule, found))
         hidden = {index for start, end in spans for index in range(start, end)}
         return [frozenset() if index in hidden else readings for index, readings in enumerate(positions)]
 
     def _refuses(self, name: str, found: Mapping[str, list[Span]], strict: bool) -> bool:
         category = self.categories[name]
         rules = category.by_strict_term if strict else category.by_term
-        return any(self._holds(rule, found) for term in found for rule in rules.get(term, ()))
+        return any(self._where(rule, found) for term in found for rule in rules.get(term, ()))
 
-    def _holds(self, rule: Rule, found: Mapping[str, list[Span]]) -> bool:
-        for term in rule.terms:
+    def _where(self, rule: Rule, found: Mapping[str, list[Span]]) -> list[Span]:
+        """Where the first term of a rule stands, if the others are there."""
+        first, *others = rule.terms
+        for term in others:
             # What a category refuses in strict mode alone is no company to be refused for.
             there = self._refuses(term[1:], found, False) if term.startswith(CATEGORY) else term in found
             if not there:
-                return False
+                return []
         if not rule.near:
-            return True
-        first, second = (found[term] for term in rule.terms)
-        return any(max(a[0], b[0]) - min(a[1], b[1]) < _NEAR for a in first for b in second)
+            return found[first]
+        return [span for span in found[first] if any(_are_near(span, other) for other in found[others[0]])]
 
-    def _find(self, positions: Sequence[Readings]) -> dict[str, list[Span]]:
-        """Where each term stands."""
-        found: dict[str, list[Span]] = {}
-        for start, readings in enumerate(positions):
-            for word in readings:
-                for term, pattern in self.starts.get(word, ()):
-                    end = _match(pattern, positions, start)
-                    if end:
-                        found.setdefault(term, []).append((start, end))
-        return found
-
-    def _compile(self, words: Sequence[str]) -> Iterator[Pattern]:
-        """The patterns of a term: several where a group holds phrases."""
-        ways = []
+    def _compile(self, words: Sequence[str]) -> Iterator[Phrase]:
+        """The phrases of a term: several where a group has some of its own."""
+        ways: list[list[Phrase]] = []
+        between = 0
         for word in words:
-            entries = self._expand(word.removesuffix(OPTIONAL))
-            single = frozenset(form for entry in entries if len(entry) == 1 for form in _inflect(entry[0]))
-            phrases = [pattern for entry in entries if len(entry) > 1 for pattern in self._compile(entry)]
-            nothing = [()] if word.endswith(OPTIONAL) else []
-            ways.append(([(single,)] if single or word == GAP else []) + phrases + nothing)
+            if word == GAP:
+                between = _MOST_BETWEEN
+                continue
+            words_alone, longer = self._meaning(word.removesuffix(OPTIONAL).removeprefix(NOT))
+            wanted = not word.startswith(NOT)
+            steps: list[Phrase] = [(Step(words_alone, between, wanted),)] if words_alone else []
+            later: list[Phrase] = [(replace(first, between=between), *rest) for first, *rest in longer if wanted]
+            ways.append(steps + later)
+            if word.endswith(OPTIONAL):
+                ways[-1].append(())
+            between = 0
         yield from (tuple(itertools.chain(*parts)) for parts in itertools.product(*ways))
+
+    def _meaning(self, word: str) -> tuple[Readings, list[Phrase]]:
+        """The single words that may stand for a word of a rule, and the phrases."""
+        if word not in self.meanings:
+            entries = self._expand(word)
+            alone = frozenset(form for entry in entries if len(entry) == 1 for form in self._inflect(entry[0]))
+            self.meanings[word] = (
+                alone,
+                [phrase for entry in entries if len(entry) > 1 for phrase in self._compile(entry)],
+            )
+        return self.meanings[word]
 
     def _expand(self, word: str) -> list[list[str]]:
         """What may stand for a word of a rule: entries of a group, or alternatives."""
-        if word == GAP:
-            return []
         entries = []
         for part in word.split("/"):
             if part.startswith(GROUP):
@@ -161,11 +161,28 @@ class Rulebook:
         """An entry of a group, which may be another group."""
         return self._expand(entry) if entry.startswith(GROUP) and " " not in entry else [fold(entry).lower().split()]
 
-    def _alone(self, patterns: Mapping[str, list[Pattern]]) -> frozenset[str]:
+    def _inflect(self, word: str) -> Iterator[str]:
+        """The word and its plural, or the forms of a verb."""
+        if word.endswith(VERB):
+            verb = word.removesuffix(VERB)
+            yield from verb_forms(verb, self.irregular.get(verb, ()))
+            return
+        yield word
+        if word.endswith(STEM):
+            yield word.removesuffix(STEM)
+        elif word.endswith(("s", "x", "z", "ch", "sh")):
+            yield f"{word}es"
+        elif len(word) > 2 and word.endswith("y"):
+            yield from (f"{word[:-1]}ies", f"{word}s")
+        elif len(word) > 2 and not word.endswith("ing"):
+            yield f"{word}s"
+
+    def _alone(self, phrases: Mapping[str, list[Phrase]]) -> frozenset[str]:
         """Words that are refused by themselves."""
         rules = [rule for category in self.categories.values() for rule in category.rules]
-        single = [pattern for rule in rules if len(rule.terms) == 1 for pattern in patterns[rule.terms[0]]]
-        return frozenset(word for pattern in single if len(pattern) == 1 for word in pattern[0] if word[0] != HIDDEN)
+        ways = [phrase for rule in rules if len(rule.terms) == 1 for phrase in phrases[rule.terms[0]]]
+        wanted = [[step for step in phrase if step.wanted] for phrase in ways]
+        return frozenset(word for steps in wanted if len(steps) == 1 for word in steps[0].words if word[0] != HIDDEN)
 
     def _all_rules(self) -> Iterator[Rule]:
         yield from itertools.chain(*self.allow.values(), *self.titles.values())
@@ -186,35 +203,5 @@ def _read_category(name: str, entry: Mapping[str, Any]) -> Category:
     return Category(name, entry["sentence"], rules, strict)
 
 
-def _inflect(word: str) -> Iterator[str]:
-    """The word and its plural."""
-    yield word
-    if word.endswith(STEM):
-        yield word.removesuffix(STEM)
-    elif word.endswith(("s", "x", "z", "ch", "sh")):
-        yield f"{word}es"
-    elif len(word) > 2 and word.endswith("y"):
-        yield from (f"{word[:-1]}ies", f"{word}s")
-    elif len(word) > 2:
-        yield f"{word}s"
-
-
-def _match(pattern: Pattern, positions: Sequence[Readings], start: int) -> int:
-    """Where the pattern that begins at `start` ends; 0 where it does not fit."""
-    at, between = start, 0
-    for words in pattern:
-        if not words:
-            between = _MOST_BETWEEN
-            continue
-        at = next(
-            (
-                place
-                for place in range(at, min(at + between + 1, len(positions)))
-                if not words.isdisjoint(positions[place])
-            ),
-            -1,
-        )
-        if at < 0:
-            return 0
-        at, between = at + 1, 0
-    return at
+def _are_near(one: Span, other: Span) -> bool:
+    return max(one[0], other[0]) - min(one[1], other[1]) < _NEAR

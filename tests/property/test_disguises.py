@@ -12,6 +12,8 @@ from dalle_mini.safety.prompts import MODES, check_prompt
 DISGUISES = safety_prompts.DISGUISES
 WHOLE = ("capitals", "look-alikes", "full width", "mathematical", "zero width", "soft hyphens", "accents")
 """Disguises of single letters, which leave gaps between words where they are."""
+ONE_OF = 10
+"""Of long lists, one line of so many."""
 
 
 def is_refused(prompt: str, mode: str = "family") -> bool:
@@ -28,7 +30,7 @@ def is_refused(prompt: str, mode: str = "family") -> bool:
     st.sampled_from(safety_prompts.AROUND),
     st.sampled_from(sorted(WHOLE)),
 )
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 def test_a_disguised_word_is_refused_under_a_second_disguise_too(word, first, around, second):
     prompt = around.format(DISGUISES[second](DISGUISES[first](word)))
     assert is_refused(prompt)
@@ -36,18 +38,22 @@ def test_a_disguised_word_is_refused_under_a_second_disguise_too(word, first, ar
 
 @pytest.mark.parametrize("way", WHOLE)
 def test_refused_prompts_stay_refused_letter_by_letter(way):
-    plain = [prompt for _, prompt in safety_prompts.written_refusals() if prompt.isascii() and "&" not in prompt]
-    assert not [prompt for prompt in plain if not is_refused(_apply(way, prompt))]
+    plain = [
+        prompt for _, prompt in safety_prompts.written_refusals()[::ONE_OF] if prompt.isascii() and "&" not in prompt
+    ]
+    assert len(plain) > 50
+    assert not [prompt for prompt in plain if is_refused(prompt) and not is_refused(_apply(way, prompt))]
 
 
 @pytest.mark.parametrize("way", WHOLE)
 def test_innocent_prompts_stay_innocent_letter_by_letter(way):
-    plain = [prompt for prompt in safety_prompts.allowed()[::20] if prompt.isascii()]
-    assert not [prompt for prompt in plain if is_refused(_apply(way, prompt))]
+    plain = [prompt for prompt in safety_prompts.allowed()[::ONE_OF] if prompt.isascii()]
+    assert len(plain) > 50
+    assert not [prompt for prompt in plain if not is_refused(prompt) and is_refused(_apply(way, prompt))]
 
 
 @given(st.sampled_from(safety_prompts.made_innocents()), st.integers(0, 20), st.integers(1, 3), st.booleans())
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 def test_a_gap_in_the_wrong_place_makes_no_refused_word(prompt, gap, far, back):
     words = prompt.split(" ")
     assume(len(words) > 1 and not any(map(is_refused, words)))
@@ -69,7 +75,7 @@ def test_words_are_not_joined_across_their_gaps(prompt):
 
 
 @given(st.text(max_size=200), st.sampled_from(MODES))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 def test_any_text_is_read(text, mode):
     is_refused(text, mode)
     assert all(token.text for token in tokenize(fold(text)))
