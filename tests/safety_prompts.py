@@ -97,6 +97,9 @@ def first_contact_table() -> str:
     for entry in json.loads((FOLDER / "first_contact.json").read_text(encoding="utf-8")):
         refuse, allow = entry["refuse"], entry["allow"]
         shares = _share(refuse, refuse - entry["missed"]), _share(allow, entry["mistaken"])
+        if misfiled := entry.get("misfiled"):
+            rest = _share(allow - misfiled, entry["mistaken"] - misfiled)
+            shares = shares[0], f"{shares[1]}; {rest} without {misfiled} filed wrongly"
         rows.append(f"| {entry['list']} | {refuse or ''} | {shares[0]} | {allow or ''} | {shares[1]} |")
     return "\n".join(rows)
 

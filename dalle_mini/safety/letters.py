@@ -27,7 +27,7 @@ MASKS = "*#@"
 _SIGNS = "".join(re.escape(sign) for sign in "".join(_TABLE["leet"]) + MASKS if not sign.isalnum())
 _WORD = re.compile(rf"(?:[^\W_]|[{_SIGNS}])+")
 _EDGES = "!|+*#"
-_APOSTROPHES = re.compile(r"['’‘`´ʼ](?:s\b)?")
+_APOSTROPHES = re.compile(r"['’‘`´ʼ](?:s\b)?", re.IGNORECASE)
 _AGE = re.compile(r"\b(\d{1,2})(?=(?:yo|y|yrs?|years?)\b)", re.IGNORECASE)
 
 

@@ -78,20 +78,22 @@ class Vocabulary:
     def _look_up(self, word: str) -> Readings:
         if word in self.plain or len(word) > _LONGEST:
             return self._finish({word})
-        written = {word, *self._decode(word)}
-        hidden = {
-            *written,
-            *(each.translate(sounds) for each in written for sounds in _SOUNDS),
-            *self._unmask(word),
-        } - {word}
-        forms = {word, *self._hide(hidden), *self._squeeze(word), *self._split(word), *self._spell(word)}
+        decoded = self._decode(word)
+        hidden = {*decoded, *self._unmask(word)} - {word}
+        # Words of their own are near to others in sound, so nothing more is made of these.
+        heard = {each.translate(sounds) for each in (word, *decoded) for sounds in _SOUNDS} - {word}
+        similar = {each for each in heard if each in self.alone or HIDDEN + each in self.words}
+        forms = {word, *self._squeeze(word), *self._split(word), *self._spell(word), *self._hide(hidden)}
+        forms |= {*similar, *(HIDDEN + each for each in similar)}
         if word[::-1] in self.alone and len(word) > 3:
             forms.add(word[::-1])
         return self._finish(forms)
 
     def _hide(self, words: Iterable[str]) -> Iterator[str]:
         for word in words:
-            yield from (word, HIDDEN + word, *self._squeeze(word), *self._split(word), *self._spell(word))
+            squeezed = set(self._squeeze(word))
+            yield from (word, HIDDEN + word, *squeezed, *(HIDDEN + known for known in squeezed))
+            yield from (*self._split(word), *self._spell(word))
 
     def _finish(self, forms: Iterable[str]) -> Readings:
         """Those that rules know, and what they begin with."""
