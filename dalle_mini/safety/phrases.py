@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from dalle_mini.safety.readings import Readings
 
@@ -28,18 +29,21 @@ class _Node:
 
     terms: list[str] = field(default_factory=list)
     steps: "dict[Step, _Node]" = field(default_factory=dict)
-    next: "dict[str, list[_Node]]" = field(default_factory=lambda: defaultdict(list))
-    others: "list[tuple[Step, _Node]]" = field(default_factory=list)
 
-    def index(self) -> None:
-        """Look up by word what comes next, and keep the steps that have gaps or are unwanted."""
+    @cached_property
+    def next(self) -> "dict[str, list[_Node]]":
+        """By a word, what follows if it is next."""
+        found = defaultdict(list)
         for step, node in self.steps.items():
-            node.index()
-            if step.between or not step.wanted:
-                self.others.append((step, node))
-            else:
+            if step.wanted and not step.between:
                 for word in step.words:
-                    self.next[word].append(node)
+                    found[word].append(node)
+        return dict(found)
+
+    @cached_property
+    def others(self) -> "list[tuple[Step, _Node]]":
+        """Steps over a gap, and past what must not be there."""
+        return [(step, node) for step, node in self.steps.items() if step.between or not step.wanted]
 
 
 class PhraseTree:
@@ -53,7 +57,6 @@ class PhraseTree:
                 for step in phrase:
                     node = node.steps.setdefault(step, _Node())
                 node.terms.append(term)
-        self._root.index()
 
     def find(self, positions: Sequence[Readings]) -> dict[str, list[Span]]:
         """Where the phrases of each term stand, if anywhere."""

@@ -116,7 +116,8 @@ class Rulebook:
                 return []
         if not rule.near:
             return found[first]
-        return [span for span in found[first] if any(_are_near(span, other) for other in found[others[0]])]
+        reach = {place for start, end in found[others[0]] for place in range(start - _NEAR + 1, end + _NEAR)}
+        return [(start, end) for start, end in found[first] if not reach.isdisjoint(range(start, end + 1))]
 
     def _compile(self, words: Sequence[str]) -> Iterator[Phrase]:
         """The phrases of a term: several where a group has some of its own."""
@@ -201,7 +202,3 @@ def _by_term(rules: Iterable[Rule]) -> dict[str, list[Rule]]:
 def _read_category(name: str, entry: Mapping[str, Any]) -> Category:
     rules, strict = (tuple(map(Rule.parse, entry.get(key, ()))) for key in ("rules", "strict"))
     return Category(name, entry["sentence"], rules, strict)
-
-
-def _are_near(one: Span, other: Span) -> bool:
-    return max(one[0], other[0]) - min(one[1], other[1]) < _NEAR

@@ -116,6 +116,7 @@ def test_nasty_prompts_take_no_longer_than_they_are_long(name):
         "s* x* ",
         "a.",
         "a",
+        "bleed printing ",
         "ab",
         "s e x ",
         "hotgirl",
