@@ -30,14 +30,15 @@ _SHORTEST_STEM, _SHORTEST_RUN, _SHORTEST_MISSPELLED, _STRETCHED, _LONGEST = 3, 3
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
     """Words of rules. `alone` are refused by themselves; `plain` has no second reading; what is glued to a refused word
-    must be in `glue`; a refused word is not read across a gap whose two sides are both in `halves`; the vowels of what
-    begins like one of `misspelled` may be wrong."""
+    must be in `glue`; refused words and `split` ones are read across a gap, unless its sides are both in `halves`; the
+    vowels of what begins like one of `misspelled` may be wrong."""
 
     words: frozenset[str]
     alone: frozenset[str]
     plain: frozenset[str]
     glue: frozenset[str]
     halves: frozenset[str]
+    split: frozenset[str]
     misspelled: frozenset[str]
     known: dict[str, Readings] = field(default_factory=dict)
 
@@ -140,10 +141,14 @@ class Vocabulary:
                         yield HIDDEN + known
 
     def _split(self, word: str, *, small: bool = False) -> Readings:
-        """The words that are glued together in this one, if one of them is refused; letter by letter else."""
-        if len(word) < 5 or len(word) > _LONGEST or not word.isalpha():
+        """The words that are glued together in this one, if one of them is refused.
+
+        Where letters stood apart, `small` words may be among them, and `split` ones count as well.
+        """
+        if not (4 if small else 5) <= len(word) <= _LONGEST or not word.isalpha():
             return frozenset()
-        parts = self._parts | (_SMALL if small else frozenset())
+        wanted = self._stems | self.split if small else self._stems
+        parts = self._parts | self.split | _SMALL if small else self._parts
         ways: list[tuple[str, ...] | None] = [()] + [None] * len(word)
         for end in range(1, len(word) + 1):
             for start in range(end):
@@ -152,7 +157,7 @@ class Vocabulary:
                     ways[end] = (*before, part)
                     break
         found = frozenset(ways[-1] or ())
-        return found if found & self._stems else frozenset()
+        return found if found & wanted else frozenset()
 
     def _across(self, tokens: Sequence[Token]) -> Iterator[tuple[int, Readings]]:
         """Refused words with one gap in them, unless the gap is one between words."""
@@ -165,11 +170,11 @@ class Vocabulary:
                     yield index, self._finish({whole, HIDDEN + whole})
 
     def _is_split(self, word: str, gap: int) -> bool:
-        """Whether it is a refused word with a gap well inside it."""
+        """Whether it is a word to be found with a gap well inside it."""
         if word in self.plain or len(word) > _LONGEST:
             return False
         stems = (word[:end] + STEM for end in range(gap + _SHORTEST_STEM, len(word)))
-        return word in self._stems or word in self.misspelled or any(stem in self.alone for stem in stems)
+        return word in self._stems | self.split | self.misspelled or any(stem in self.alone for stem in stems)
 
     def _chunks(self, tokens: Sequence[Token]) -> Iterator[tuple[int, Readings]]:
         """Refused words with signs between their letters, without a space."""

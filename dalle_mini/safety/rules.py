@@ -83,6 +83,7 @@ class Rulebook:
             plain=frozenset(table["plain"]),
             glue=frozenset(table["glue"]),
             halves=frozenset(table["halves"]),
+            split=frozenset(table["split"]),
             misspelled=frozenset(table["misspelled"]),
         )
 

@@ -1,9 +1,11 @@
 """Prompt rules: what is refused, what is not, and what a refusal says."""
 
+import contextlib
 import functools
 import logging
-import time
+import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,8 +50,14 @@ def test_every_category_is_tried():
 @pytest.mark.parametrize("mode", MODES)
 def test_minors_are_protected_in_every_mode(mode):
     prompts = [prompt for name, prompt in safety_prompts.written_refusals() if name == "minors"]
-    protected = [prompt for prompt in prompts if category(prompt, mode) == "minors"]
-    assert len(protected) >= 0.99 * len(prompts), set(prompts) - set(protected)
+    assert not [prompt for prompt in prompts if category(prompt, mode) != "minors"]
+
+
+@pytest.mark.parametrize("disguise", safety_prompts.DISGUISES.values(), ids=safety_prompts.DISGUISES)
+@pytest.mark.parametrize("word", ["child", "children", "toddler", "schoolgirl", "teenager", "preteen"])
+def test_no_disguise_takes_the_protection_of_minors_away(word, disguise):
+    for prompt in (f"a naked {disguise(word)}", f"{disguise('porn')} of a {word}", f"porn of a {disguise(word)}"):
+        assert category(prompt, "off") == "minors", prompt
 
 
 def test_off_refuses_nothing_else():
@@ -109,28 +117,40 @@ def test_what_to_expect_is_told_as_it_was_measured():
     assert safety_prompts.first_contact_table() in docs.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["strict", "family"])
-def test_nasty_prompts_take_no_longer_than_they_are_long(name):
-    nasty = (
-        "f*",
-        "s* x* ",
-        "a.",
-        "a",
-        "bleed printing ",
-        "ab",
-        "s e x ",
-        "hotgirl",
-        "cum-",
-        "🔥a",
-        "5ex4 ",
-        "x" * 60 + " ",
-        "a*b*c*d*",
-        "a *",
-    )
-    started = time.process_time()
-    for shape in nasty:
-        category((shape * 10_000)[:10_000], name)
-    assert time.process_time() - started < 1.0 * len(nasty)
+def count_calls(work: Callable[[], object]) -> int:
+    """How many functions are called, those of the interpreter too: the same for every run, on every machine."""
+    calls = 0
+
+    def note(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+@pytest.mark.parametrize("mode", ["strict", "family"])
+@pytest.mark.parametrize(
+    "shape",
+    ["f*", "s* x* ", "a.", "a", "bleed printing ", "ab", "s e x ", "hotgirl", "cum-", "🔥a", "5ex4 ", "x" * 60 + " "]
+    + ["a*b*c*d*", "a *", "ch ild "],
+)
+def test_the_work_grows_no_faster_than_a_prompt(shape, mode):
+    words = read_rulebook().vocabulary.known
+    work = []
+    for length in (1_000, 10_000):
+        words.clear()
+        work.append(count_calls(functools.partial(check_or_refuse, (shape * length)[:length], mode)))
+    assert work[1] < 12 * work[0]
+
+
+def check_or_refuse(prompt: str, mode: str) -> None:
+    with contextlib.suppress(PromptRejected):
+        check_prompt(prompt, mode)
 
 
 def test_slurs_are_not_spelled_out_in_the_package():
