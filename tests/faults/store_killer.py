@@ -15,7 +15,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from dalle_mini.serving.store import Label, Store
 
-MAX_BYTES = 1_000_000
+PICTURE = 32_000
+BYTES, MAX_BYTES = 4 * PICTURE, 1_000_000
+"""Of a drawing, and of all together."""
 
 
 def main(folder: Path, kills: int) -> None:
@@ -34,6 +36,7 @@ def kill_a_writer(folder: Path, seconds: float) -> list[str]:
     child = os.fork()
     if not child:
         write(folder, writing, 100)
+        os._exit(0)
     os.close(writing)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
@@ -46,7 +49,7 @@ def write(folder: Path, writing: int, count: int) -> None:
     store = Store(folder, keep_seconds=1000, max_bytes=MAX_BYTES)
     for _ in range(count):
         id = secrets.token_urlsafe(16)
-        files = {"0.png": os.urandom(8) * 4000, "1.png": os.urandom(8) * 4000}
+        files = {name: os.urandom(8) * (PICTURE // 8) for name in ("0.png", "1.png")}
         files["grid.png"] = files["0.png"] + files["1.png"]
         store.put(Label(id, "token", idempotency=id.encode()), files, {"prompt": "a cat"})
         os.write(writing, f"{id}\n".encode())
