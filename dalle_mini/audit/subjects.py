@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dalle_mini.errors import PromptError
+from dalle_mini.text.files import read_text
 
 HERE = Path(__file__).parent
 SUBJECTS, DESCRIPTORS = HERE / "subjects.tsv", HERE / "descriptors.tsv"
@@ -80,7 +81,7 @@ def fill(template: str, phrase: str) -> str:
 def _read_rows(path: str | Path) -> Iterator[tuple[str, list[str]]]:
     """Where a line is, and its fields; blank lines and those that start with `#` hold none."""
     found = False
-    for number, line in enumerate(_read_text(path).splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         fields = [field.strip() for field in line.split("\t")]
         if line.startswith("#") or not any(fields):
             continue
@@ -91,15 +92,6 @@ def _read_rows(path: str | Path) -> Iterator[tuple[str, list[str]]]:
         yield f"{path}, line {number}", fields
     if not found:
         raise PromptError(f"{path} holds nothing", hint="write one entry a line")
-
-
-def _read_text(path: str | Path) -> str:
-    try:
-        return Path(path).read_text("utf-8-sig")
-    except OSError as error:
-        raise PromptError(f"can't read {path}: {error.strerror}", hint="check the path") from error
-    except UnicodeDecodeError as error:
-        raise PromptError(f"{path} is not UTF-8", hint="save it as UTF-8") from error
 
 
 def _refuse_repeats(words: Sequence[str], where: str | Path) -> None:

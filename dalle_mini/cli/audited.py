@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from dalle_mini.checkpoints.releases import RANKER, ResolvedRelease, resolve_clip
 from dalle_mini.cli.destination import check_writable
-from dalle_mini.cli.parser import Options, Parser, whole_number
+from dalle_mini.cli.parser import Options, Parser, add_model, whole_number
 from dalle_mini.config import MAX_SEED
 
 if TYPE_CHECKING:
@@ -14,12 +14,7 @@ if TYPE_CHECKING:
 
 def add_audited(parser: Parser) -> None:
     add = parser.add_argument
-    add(
-        "--model",
-        default="nano",
-        metavar="NAME",
-        help="a name that `dalle-mini models` lists, a Hub id, or a directory (default: nano)",
-    )
+    add_model(parser)
     add("--out", metavar="DIR", required=True, help="a folder for the report: a new one, or that of an earlier report")
     add("--ranker", metavar="CLIP", help="the CLIP, a directory or a Hub id (default: the folder clip in the model's)")
     add("--seed", type=whole_number, metavar="N", default=0, help=f"0 to {MAX_SEED} (default: 0)")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dalle_mini.checkpoints.releases import resolve
 from dalle_mini.cli.extras import require_training
-from dalle_mini.cli.parser import Options, add_command, whole_number
+from dalle_mini.cli.parser import Options, add_command, add_model, whole_number
 from dalle_mini.cli.progress import Progress
 from dalle_mini.cli.reporting import put_out
 from dalle_mini.config import MAX_IMAGES, MAX_SEED, GenerationConfig, check_seed
@@ -38,12 +38,7 @@ def add_parser(commands: Any) -> None:
         commands, "evaluate", run, help="measure how often a model draws what it was asked for", details=_DETAILS
     )
     add = parser.add_argument
-    add(
-        "--model",
-        default="nano",
-        metavar="NAME",
-        help="a name that `dalle-mini models` lists, a Hub id, or a directory (default: nano)",
-    )
+    add_model(parser)
     add("--prompts", metavar="FILE", help="the prompts, one a line")
     add("--out", metavar="DIR", help="a folder for the report: a new one, or that of an earlier report")
     add("--judge", metavar="DIR", help="the judge (default: the folder judge inside the model's)")

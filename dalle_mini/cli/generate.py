@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import dalle_mini
 from dalle_mini.checkpoints.releases import resolve, resolve_clip
 from dalle_mini.cli.destination import plan_grids, sheet_path, tile_paths
-from dalle_mini.cli.parser import Options, add_command, number, shorten, whole_number
+from dalle_mini.cli.parser import USUAL_MODEL, Options, add_command, add_model, number, shorten, whole_number
 from dalle_mini.cli.progress import Progress
 from dalle_mini.cli.prompts import gather_prompts
 from dalle_mini.cli.reporting import put_out
@@ -40,7 +40,6 @@ pixels, and a picture is the same however many are drawn.
 
 A model with a CLIP in its folder, or one given by --ranker, draws more than it
 shows: the best of --candidates, best first. docs/ranking.md tells more."""
-_USUAL_MODEL = "nano"
 _CONTACT = "docs/safety.md says what is refused, and what --safety does"
 _SETTINGS = ("images", "guidance_scale", "temperature", "top_k", "top_p", "candidates", "variety")
 
@@ -94,11 +93,7 @@ def add_parser(commands: Any) -> None:
 
 def _add_model_options(parser: Any) -> None:
     model = parser.add_argument_group("model")
-    model.add_argument(
-        "--model",
-        metavar="NAME",
-        help=f"a name that `dalle-mini models` lists, a Hub id, or a directory (default: {_USUAL_MODEL})",
-    )
+    add_model(model, default=None)
     for part in ("vqgan", "tokenizer"):
         model.add_argument(
             f"--{part}",
@@ -243,7 +238,7 @@ def _load(options: Options, safety: SafetyOptions, bar: Progress) -> "DalleMini"
     }
     started = time.perf_counter()
     # Unknown names are refused here, and downloads made, before JAX takes its time to import.
-    name = options.model or _USUAL_MODEL
+    name = options.model or USUAL_MODEL
     resolve(name, **parts)
     if options.ranker is not None:
         resolve_clip(options.ranker, offline=parts["offline"])

@@ -11,6 +11,8 @@ from dalle_mini.errors import ConfigError
 
 Options = argparse.Namespace
 
+USUAL_MODEL = "nano"
+
 
 class Parser(argparse.ArgumentParser):
     """Raises ConfigError where argparse would print its usage and leave."""
@@ -78,6 +80,12 @@ def add_verbose(parser: Parser, default: Any) -> None:
         default=default,
         help="say more about what is done, and show where errors come from",
     )
+
+
+def add_model(parser: Any, *, default: str | None = USUAL_MODEL) -> None:
+    """The option that names a model; a `default` of None tells who left it out."""
+    text = f"a name that `dalle-mini models` lists, a Hub id, or a directory (default: {USUAL_MODEL})"
+    parser.add_argument("--model", default=default, metavar="NAME", help=text)
 
 
 def show_help(options: Options) -> int:

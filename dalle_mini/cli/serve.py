@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 from typing import Any
 
-from dalle_mini.cli.parser import Options, add_command, whole_number
+from dalle_mini.cli.parser import Options, add_command, add_model, whole_number
 from dalle_mini.safety.options import PICTURES
 from dalle_mini.safety.prompts import MODES
 from dalle_mini.serving.settings import describe_settings, read_settings
@@ -27,12 +27,7 @@ def add_parser(commands: Any) -> None:
         help="the address to listen at; 0.0.0.0 lets other machines in (default: $GRADIO_SERVER_NAME, or 127.0.0.1)",
     )
     parser.add_argument("--port", type=whole_number, help="the port (default: $GRADIO_SERVER_PORT, or 7860)")
-    parser.add_argument(
-        "--model",
-        default="nano",
-        metavar="NAME",
-        help="a name that `dalle-mini models` lists, a Hub id, or a directory (default: nano)",
-    )
+    add_model(parser)
     parser.add_argument(
         "--ranker",
         metavar="DIR",

@@ -11,6 +11,7 @@ from dalle_mini.data.records import read_labels
 from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import DataError, PromptError
 from dalle_mini.judging import Labels
+from dalle_mini.text.files import read_text
 from dalle_mini.text.lexicon import Lexicon
 
 """The file of a release by which prompts without labels are read."""
@@ -42,7 +43,7 @@ def read_prompts(path: str | Path, config: JudgeConfig, reader: Reader | None = 
     by `reader`, of whose labels the judge's are kept.
     """
     prompts, skipped = [], Counter()
-    for number, line in enumerate(_read_text(path).splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         text, *pairs = (part.strip() for part in line.split("\t"))
         if not text or text.startswith("#"):
             continue
@@ -82,15 +83,6 @@ def read_captions(pictures: str | Path, config: JudgeConfig) -> PromptList:
             f"{pictures} has no labels that the judge knows", hint="use the kind of set that it learned from"
         )
     return PromptList(tuple(prompts), dict(skipped))
-
-
-def _read_text(path: str | Path) -> str:
-    try:
-        return Path(path).read_text("utf-8-sig")
-    except OSError as error:
-        raise PromptError(f"can't read {path}: {error.strerror}", hint="check the path") from error
-    except UnicodeDecodeError as error:
-        raise PromptError(f"{path} is not UTF-8", hint="save it as UTF-8") from error
 
 
 def _read_labels(pairs: Iterable[str], config: JudgeConfig, place: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from clocks import Clock
 from doubles import make_tiny_model
 from quick_models import QuickModel, make_painter
 
@@ -159,14 +160,6 @@ def test_a_picture_that_is_meant_to_be_black_is_fine(tiny: DalleMini, monkeypatc
 # Steps that hang.
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def release() -> Iterator[threading.Event]:
     event = threading.Event()
@@ -176,7 +169,7 @@ def release() -> Iterator[threading.Event]:
 
 @pytest.mark.parametrize("hanging_chunk", [1, 2, 4])
 def test_a_step_that_hangs_ends_the_process(hanging_chunk: int, release: threading.Event) -> None:
-    clock, hanging, statuses = Clock(), threading.Event(), []
+    clock, hanging, statuses = Clock(0.0), threading.Event(), []
     model = QuickModel()
     limits = EngineLimits(step_seconds=60, load_seconds=600)
     engine = Engine(make_painter(model), limits=limits, clock=clock, abort=statuses.append)
@@ -206,7 +199,7 @@ def test_a_step_that_hangs_ends_the_process(hanging_chunk: int, release: threadi
 
 
 def test_loading_a_model_may_take_longer(release: threading.Event) -> None:
-    clock, loading, statuses = Clock(), threading.Event(), []
+    clock, loading, statuses = Clock(0.0), threading.Event(), []
 
     def load(name: str) -> Any:
         loading.set()

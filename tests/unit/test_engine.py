@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from clocks import Clock
 from quick_models import CHUNKS, Gate, QuickModel, make_painter
 
 from dalle_mini.config import GenerationConfig
@@ -18,16 +19,6 @@ from dalle_mini.serving.tickets import Ticket
 from dalle_mini.serving.updates import Drawing, Failed, Finished, Preparing, Waiting
 
 Start = Callable[..., Engine]
-
-
-class Clock:
-    """Seconds that pass only when told to."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -137,7 +128,7 @@ def test_a_full_queue_and_a_greedy_client_are_told_when_to_come_back(start: Star
 
 
 def test_what_waited_too_long_is_not_begun(start: Start, gate: Gate, model: QuickModel) -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     engine = start(limits=EngineLimits(patience=60, step_seconds=1e6), clock=clock)
     gate.open(1)
     first = engine.submit(order("first"), client="a")

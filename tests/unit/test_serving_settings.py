@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from clocks import Clock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -113,17 +114,10 @@ def test_a_caller_cannot_choose_an_address(proxies: int, forged: list[str]) -> N
     assert find_address("1.2.3.4" if not proxies else "10.0.0.2", [*forged, *seen], proxies) == "1.2.3.4"
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 100), max_size=60), st.integers(1, 5), st.floats(1, 60))
 def test_no_caller_gets_more_than_its_ration(pauses: list[float], size: int, per_minute: float) -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     buckets, taken = Buckets(per_minute, size, clock=clock), 0
     for pause in pauses:
         clock.now += pause

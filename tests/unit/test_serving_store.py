@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from clocks import Clock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,14 +15,6 @@ from dalle_mini.serving.store import Label, Store
 
 IDS = [letter * 22 for letter in "abcdefgh"]
 FILES = {"grid.png": b"grid", "0.png": b"zero"}
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clocks import Clock
 from fastapi import Request
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,13 +28,6 @@ from dalle_mini.serving.shares import Choices, Share, Shares, remix_query
 from dalle_mini.watermark import find_mark
 
 DAY = 86400
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
