@@ -17,7 +17,7 @@ _HUB_ADDRESS = "dalle-mini/dalle-mini"
 def check_data_folder() -> Iterator[Finding]:
     from dalle_mini.checkpoints.releases import home
 
-    yield _check_folder("downloaded models", home(), "set DALLE_MINI_HOME to a folder of yours")
+    yield _check_folder("models and drawings", home(), "set DALLE_MINI_HOME to a folder of yours")
 
 
 def check_compile_cache() -> Iterator[Finding]:
@@ -86,7 +86,7 @@ def check_hub() -> Iterator[Finding]:
 
 
 CHECKS = [
-    ("downloaded models", check_data_folder),
+    ("models and drawings", check_data_folder),
     ("compiled programs", check_compile_cache),
     ("disk", check_disk),
     ("port", check_port),

@@ -6,6 +6,7 @@ the page) stops the work.
 
 import contextlib
 import logging
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -189,8 +190,9 @@ class Page:
         """Draw what the fields say, telling how it goes; whatever fails is told in words."""
         try:
             order = read_order(*fields)
-            yield self._begin(order.settings.images)
             with contextlib.closing(self.studio.draw(order)) as updates:
+                # What is refused is so by now, and the pictures of before stay.
+                yield self._begin(order.settings.images) | self._show(next(updates))
                 for update in updates:
                     yield self._show(update)
         except DalleMiniError as error:
@@ -202,7 +204,6 @@ class Page:
 
     def _begin(self, count: int) -> Changes:
         return {
-            self.status: markup.render_status("Starting…"),
             self.grid: markup.render_blank(count),
             self.result: markup.render_no_result(),
             self.why: render_no_why(),
@@ -213,8 +214,9 @@ class Page:
 
     def _show(self, update: Update) -> Changes:
         match update:
-            case Waiting(ahead):
-                return {self.status: markup.render_status(_describe_line(ahead))}
+            case Waiting(place, seconds):
+                detail = f"about {_describe_seconds(seconds)}" if math.isfinite(seconds) else ""
+                return {self.status: markup.render_status(_describe_line(place), detail=detail)}
             case Preparing(model):
                 words = f"Getting the model {markup.shorten(Path(model).name, 40)} ready…"
                 return {self.status: markup.render_status(words)}
@@ -295,9 +297,8 @@ def _describe_finished(generation: Generation) -> str:
     return f"{shown} of {count}, good and varied." if generation.settings.variety else f"The best {shown} of {count}."
 
 
-def _describe_line(ahead: int) -> str:
-    drawings = "1 drawing is" if ahead == 1 else f"{ahead} drawings are"
-    return f"{drawings} ahead of yours…"
+def _describe_line(place: int) -> str:
+    return f"Number {place} in line…" if place > 1 else "Next in line…"
 
 
 def _describe_seconds(seconds: float) -> str:

@@ -140,7 +140,7 @@ def test_leaving_the_page_frees_the_device(open_page: OpenPage, server: Server) 
     run(page, "an owl in the woods")
     expect(page.get_by_role("progressbar")).to_be_visible()
     run(other, "a red car")
-    expect(find_status(other)).to_contain_text("1 drawing is ahead of yours")
+    expect(find_status(other)).to_contain_text("Next in line")
     page.close()
     server.wait_for("a drawing was stopped", start)
     assert "drew 36" not in server.log[start:]
@@ -243,6 +243,15 @@ def test_what_cannot_be_drawn_is_told_in_words(open_page: OpenPage) -> None:
         expect(find_status(page)).to_contain_text(f"'{seed[:20]}")
         expect(find_status(page)).to_contain_text("A seed is a whole number from 0 to 4294967295")
         assert find_overflow(page) == 0
+
+
+def test_a_refused_prompt_leaves_the_pictures_of_before(page: Page) -> None:
+    tiles = draw(page, "a red car")
+    before = [tile.get_attribute("src") for tile in tiles.all()]
+    run(page, "a beheaded zebra")
+    expect(page.locator("#status .error")).to_contain_text("if this is a mistake")
+    assert [tile.get_attribute("src") for tile in tiles.all()] == before
+    expect(page.get_by_role("link", name="Download", exact=False).first).to_be_visible()
 
 
 def test_a_model_that_is_not_here_is_told_in_words(page: Page) -> None:

@@ -31,7 +31,7 @@ def test_doctor_checks_everything_and_its_status_says_whether_something_failed(
     monkeypatch.setattr(installation, "_BUNDLED", "mine")
     status, findings = run_json(["doctor"], capsys)
     by_check = {finding["check"]: finding for finding in findings}
-    assert {"Python", "packages", "JAX", "bundled model", "downloaded models", "disk", "port"} <= set(by_check)
+    assert {"Python", "packages", "JAX", "bundled model", "models and drawings", "disk", "port"} <= set(by_check)
     assert by_check["bundled model"]["status"] == "ok"
     for finding in findings:
         assert finding["status"] in ("ok", "warn", "fail")
