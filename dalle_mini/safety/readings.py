@@ -147,8 +147,7 @@ class Vocabulary:
         """
         if not (4 if small else 5) <= len(word) <= _LONGEST or not word.isalpha():
             return frozenset()
-        wanted = self._stems | self.split if small else self._stems
-        parts = self._parts | self.split | _SMALL if small else self._parts
+        wanted, parts = (self._sought, self._spelled_parts) if small else (self._stems, self._parts)
         ways: list[tuple[str, ...] | None] = [()] + [None] * len(word)
         for end in range(1, len(word) + 1):
             for start in range(end):
@@ -174,7 +173,7 @@ class Vocabulary:
         if word in self.plain or len(word) > _LONGEST:
             return False
         stems = (word[:end] + STEM for end in range(gap + _SHORTEST_STEM, len(word)))
-        return word in self._stems | self.split | self.misspelled or any(stem in self.alone for stem in stems)
+        return word in self._joined or any(stem in self.alone for stem in stems)
 
     def _chunks(self, tokens: Sequence[Token]) -> Iterator[tuple[int, Readings]]:
         """Refused words with signs between their letters, without a space."""
@@ -191,6 +190,18 @@ class Vocabulary:
     @cached_property
     def _stems(self) -> frozenset[str]:
         return frozenset(word.rstrip(STEM) for word in self.alone)
+
+    @cached_property
+    def _sought(self) -> frozenset[str]:
+        return self._stems | self.split
+
+    @cached_property
+    def _joined(self) -> frozenset[str]:
+        return self._sought | self.misspelled
+
+    @cached_property
+    def _spelled_parts(self) -> frozenset[str]:
+        return self._parts | self.split | _SMALL
 
     @cached_property
     def _parts(self) -> frozenset[str]:
