@@ -130,7 +130,7 @@ def test_nothing_comes_behind_the_end() -> None:
 def test_any_number_of_listeners_hear_the_end() -> None:
     ticket = make_ticket()
     heard: list[list[object]] = []
-    listeners = [threading.Thread(target=lambda: heard.append(list(ticket.follow()))) for _ in range(5)]
+    listeners = [threading.Thread(target=lambda: heard.append(list(ticket.follow())), daemon=True) for _ in range(5)]
     for listener in listeners:
         listener.start()
 
