@@ -6,6 +6,7 @@ import pytest
 from doubles import make_tiny_model
 from playwright.sync_api import Browser, Page, expect
 from served import PATIENCE, Server
+from visiting import run
 
 
 @pytest.fixture(scope="module", params=["--no-public", "--public"])
@@ -30,11 +31,6 @@ def visited(browser: Browser, flagging: Server) -> Iterator[Page]:
     page.goto(flagging.address)
     yield page
     context.close()
-
-
-def run(page: Page, prompt: str) -> None:
-    page.get_by_label("Prompt").fill(prompt)
-    page.get_by_label("Prompt").press("Enter")
 
 
 def test_refusals_are_told_and_flagged_pictures_covered(

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 from served import PATIENCE, Server
+from visiting import run
 
 from dalle_mini.grid import read_recipe
 from dalle_mini.web.examples import read_examples
@@ -44,11 +45,6 @@ def patience() -> None:
 
 def find_status(page: Page) -> Locator:
     return page.locator("#status [role=status]")
-
-
-def run(page: Page, prompt: str) -> None:
-    page.get_by_label("Prompt").fill(prompt)
-    page.get_by_label("Prompt").press("Enter")
 
 
 def draw(page: Page, prompt: str) -> Locator:
