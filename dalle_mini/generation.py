@@ -9,12 +9,13 @@ import numpy as np
 from PIL import Image
 
 from dalle_mini.arrays import Float, Int32, UInt8
-from dalle_mini.config import GenerationConfig
+from dalle_mini.config import PLAIN, GenerationConfig, Way
 from dalle_mini.grid import compose_grid, compose_ranked, save_png
 from dalle_mini.ranking import Clip, RankerId, WordWeights, choose, rank
 from dalle_mini.safety.blur import blur
 from dalle_mini.safety.verdict import Verdict
 from dalle_mini.text.tokenizer import PromptReading
+from dalle_mini.tiles import Tile, plan_tiles
 from dalle_mini.version import __version__
 
 
@@ -92,6 +93,17 @@ class Generation:
     went_by: str = ""
     verdicts: tuple[Verdict, ...] | None = None
     blurs: bool = True
+    way: Way = PLAIN
+
+    @functools.cached_property
+    def tiles(self) -> tuple[Tile, ...]:
+        """What every picture that is shown was drawn from."""
+        return plan_tiles(self.reading.prompt, self.way, images=self.settings.images)
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The prompt of every picture that is shown."""
+        return tuple(tile.words for tile in self.tiles)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -156,15 +168,7 @@ class Generation:
     @property
     def recipe(self) -> dict[str, Any]:
         """What draws this grid again."""
-        ranker = {"name": self.ranker.name, "digest": self.ranker.digest} if self.ranker else None
-        return {
-            "version": __version__,
-            "release": self.release,
-            "prompt": self.reading.prompt,
-            "seed": self.seed,
-            **self.settings.to_dict(),
-            "ranker": ranker,
-        }
+        return self._describe(self.reading.prompt, self.seed, self.settings, self.way, self.ranker)
 
     def tile_recipe(self, index: int) -> dict[str, Any]:
         """What draws picture `index` again, alone."""
@@ -172,8 +176,27 @@ class Generation:
 
     def candidate_recipe(self, place: int) -> dict[str, Any]:
         """What draws a candidate again, alone: no ranker has a say in that."""
-        alone = {"seed": self.candidates.seeds[place], "images": 1, "candidates": 1, "variety": 0.0, "ranker": None}
-        return {**self.recipe, **alone}
+        alone = dataclasses.replace(self.settings, images=1, candidates=1, variety=0.0)
+        # Without prompts of their own, all candidates are of the first tile's.
+        tile = self.tiles[place] if self.way.has_many_prompts else self.tiles[0]
+        prompt, *others = tile.shares
+        way = Way(kept=self.way.kept)
+        if others:
+            way = dataclasses.replace(way, morph_to=tile.other, morph_share=tile.share)
+        return self._describe(prompt, self.candidates.seeds[place], alone, way, None)
+
+    def _describe(
+        self, prompt: str, seed: int, settings: GenerationConfig, way: Way, ranker: RankerId | None
+    ) -> dict[str, Any]:
+        return {
+            "version": __version__,
+            "release": self.release,
+            "prompt": prompt,
+            "seed": seed,
+            **settings.to_dict(),
+            **way.to_dict(),
+            "ranker": {"name": ranker.name, "digest": ranker.digest} if ranker else None,
+        }
 
     def grid(self) -> Image.Image:
         """All pictures on one sheet: 3×3 for nine."""

@@ -142,7 +142,7 @@ def _add_settings(parser: Any) -> None:
 def run(options: Options) -> int:
     """Whatever can be found wrong is, before the first picture is drawn."""
     given = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
-    GenerationConfig(**{"images": 1, **given})
+    GenerationConfig.from_dict({"images": 1, **given})
     prompts = gather_prompts(options.prompt, options.prompts)
     seeds = [_choose_seed(options.seed) for _ in prompts]
     grids = plan_grids(prompts, seeds, out=options.out, tiles=options.tiles or options.candidates_sheet)
