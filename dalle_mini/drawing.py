@@ -94,6 +94,13 @@ def _hashed_seed(seed: int, index: int) -> int:
     return int.from_bytes(digest, "big")
 
 
+def preview_places(start: int, shown: int, count: int) -> range:
+    """Which of `count` candidates stand for the `shown` ones while the batch that begins at `start` is drawn."""
+    page = max(shown, LANES)
+    first = min(start // page * page, count - shown)
+    return range(first, first + shown)
+
+
 def chunk_length(image_length: int) -> int:
     """Tokens drawn in one program: the largest divisor of the length that leaves at least eight chunks."""
     most = max(1, image_length // _PREVIEWS)

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from dalle_mini import memory, sampling
-from dalle_mini.arrays import Array, Float, Int32, Params, UInt8
+from dalle_mini.arrays import Float, Params
 from dalle_mini.checkpoints.card import declares_no_people
 from dalle_mini.checkpoints.generation import read_generation
 from dalle_mini.checkpoints.releases import RANKER, ResolvedRelease, resolve
@@ -28,17 +28,20 @@ from dalle_mini.config import (
     MAX_CANDIDATES,
     PLAIN,
     UNKNOWN,
+    Canvas,
     GenerationConfig,
+    KeptTokens,
     TransformerConfig,
     VQGANConfig,
     Way,
     check_seed,
 )
-from dalle_mini.drawing import LANES, Drawn, Plan, draw_tokens, image_seeds
+from dalle_mini.drawing import LANES, Drawn, Plan, draw_tokens, image_seeds, preview_places
 from dalle_mini.errors import CheckpointError, ConfigError
 from dalle_mini.generation import Candidates, Generation, rank_candidates
-from dalle_mini.models import vqgan
+from dalle_mini.pixels import decode_pixels, read_canvas
 from dalle_mini.ranking import Clip
+from dalle_mini.safety.blur import blur
 from dalle_mini.safety.options import SafetyOptions
 from dalle_mini.safety.pictures import ClipChecker, PictureCheck, load_bundled
 from dalle_mini.safety.prompts import DEFAULT_MODE
@@ -46,11 +49,12 @@ from dalle_mini.safety.verdict import Verdict
 from dalle_mini.text.lexicon import Lexicon
 from dalle_mini.text.tokenizer import EncodedPrompts, PromptReading, Tokenizer, join_readings
 from dalle_mini.tiles import Tile, list_prompts, plan_tiles
-from dalle_mini.unfinished import show_unfinished
+from dalle_mini.unfinished import rewind, show_unfinished
 
 CANDIDATES_A_PICTURE = 4
 """What an accelerator draws for each picture that is shown, where there is a ranker and nobody says otherwise."""
 
+REPLAY_FRAMES = 24
 _logger = logging.getLogger(__name__)
 
 
@@ -135,6 +139,13 @@ class DalleMini:
         """Which words of the prompt the model knows, in a line; "" where the release brings no lexicon."""
         return self.lexicon.read(prompt).sentence(self.name) if self.lexicon else ""
 
+    def read(self, prompt: str, settings: GenerationConfig, way: Way = PLAIN) -> PromptReading:
+        """How the prompt, or all prompts that it makes, would be read; PromptError where something can't be."""
+        prompts = list_prompts(plan_tiles(prompt, way, images=settings.images))
+        if settings.not_this:
+            self.tokenizer.encode([settings.not_this])
+        return join_readings(prompt, self.tokenizer.encode(prompts).readings)
+
     def settings(self, **changes: float | str | None) -> GenerationConfig:
         """The release's defaults with `changes`; None changes nothing. Candidates are left to `complete`."""
         given = {name: value for name, value in changes.items() if value is not None}
@@ -197,6 +208,24 @@ class DalleMini:
         plan = self._plan(tiles, encoded, settings, seed, way)
         self._require_room(settings, way)
         return self._draw(plan, join_readings(prompt, encoded.readings), seed, way)
+
+    def keep(self, canvas: Canvas) -> KeptTokens:
+        """What stays of a picture to draw on, as `Way(kept=…)`; DataError and ConfigError as `read_canvas`."""
+        return read_canvas(self.vqgan_params, self.vqgan_config, canvas, length=self.config.image_length)
+
+    def replay(self, drawn: Generation, *, frames: int = REPLAY_FRAMES) -> Generator[Image.Image]:
+        """The grid as it came about, for `animation.encode_animation`; the last frame is the finished one.
+
+        Tokens tell it all, so this takes the VQGAN alone, as long as so many grids.
+        """
+        length = self.config.image_length
+        given = np.array(drawn.way.kept.tokens if drawn.way.kept else [UNKNOWN] * length) != UNKNOWN
+        for frame in range(1, frames):
+            past = rewind(drawn.tokens, math.ceil(frame * length / frames), given)
+            pictures = [show_unfinished(tokens, self._decode) for tokens in past]
+            hidden = map(drawn.is_blurred, drawn.candidates.shown)
+            yield drawn.compose([blur(seen) if hide else seen for seen, hide in zip(pictures, hidden, strict=True)])
+        yield drawn.grid()
 
     def _require_room(self, settings: GenerationConfig, way: Way) -> None:
         itemsize = jax.tree.leaves(self.params)[0].dtype.itemsize
@@ -358,23 +387,6 @@ def _load_check(found: ResolvedRelease, ranker: Clip | None, pictures: str) -> P
 
 def _as_text(tokens: np.ndarray, mask: np.ndarray) -> sampling.Text:
     return sampling.Text(jnp.asarray(tokens), jnp.asarray(mask))
-
-
-def preview_places(start: int, shown: int, count: int) -> range:
-    """Which of `count` candidates stand for the `shown` ones while the batch that begins at `start` is drawn."""
-    page = max(shown, LANES)
-    first = min(start // page * page, count - shown)
-    return range(first, first + shown)
-
-
-@functools.partial(jax.jit, static_argnames="config")
-def decode_pixels(
-    params: Params, config: VQGANConfig, tokens: Int32[Array, "image"]
-) -> UInt8[Array, "height width channels"]:
-    """One picture of its tokens; alone, so that it rounds the same whatever is decoded beside it."""
-    pixels = vqgan.decode(params, config, tokens[None])[0].astype(jnp.float32)
-    # Quirk: values are cut to bytes, not rounded, as the original does.
-    return (jnp.clip(pixels, 0, 1) * 255).astype(jnp.uint8)
 
 
 def enable_compilation_cache() -> None:

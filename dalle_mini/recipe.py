@@ -20,6 +20,8 @@ LINK_DEFAULTS = GenerationConfig(images=9, guidance_scale=10.0, temperature=1.0,
 MAX_RELEASE = 200
 MAX_QUERY = 60_000
 
+_ASIDE = ("version", "ranker", "tokens")
+"""What drew, what chose, and what came out."""
 _SETTINGS = {field.name: field.type for field in dataclasses.fields(GenerationConfig)}
 _WAYS = {field.name: field.type for field in dataclasses.fields(Way)}
 _HINT = "copy the whole link, or use the PNG as it was downloaded"
@@ -54,14 +56,14 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Recipe":
-        """The counterpart of `to_dict`; `version` and `ranker`, which tell what drew and what chose, are left aside.
+        """The counterpart of `to_dict`; what tells of the drawing and is not needed for it is left aside.
 
         Other names are errors.
         """
         missing = [name for name in ("release", "prompt", "seed") if name not in values]
         if missing:
             raise DataError(f"the recipe does not say its {missing[0]}", hint=_HINT)
-        own = {"release", "prompt", "seed", "version", "ranker"}
+        own = {"release", "prompt", "seed", *_ASIDE}
         way = {name: value for name, value in values.items() if name in _WAYS}
         settings = {name: value for name, value in values.items() if name not in own | _WAYS.keys()}
         return cls(

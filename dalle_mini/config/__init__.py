@@ -3,6 +3,7 @@
 The field names of a `config.json` are those of the published files, so one parser reads both.
 """
 
+from dalle_mini.config.canvas import Canvas
 from dalle_mini.config.checks import check_names, suggest
 from dalle_mini.config.clip import CLIPConfig, CLIPTextConfig, CLIPVisionConfig
 from dalle_mini.config.generation import (
@@ -16,7 +17,7 @@ from dalle_mini.config.generation import (
 from dalle_mini.config.perceptual import PerceptualConfig
 from dalle_mini.config.transformer import PRESETS, TransformerConfig
 from dalle_mini.config.vqgan import DiscriminatorConfig, VQGANConfig
-from dalle_mini.config.way import PLAIN, UNKNOWN, KeptTokens, Way, read_mask
+from dalle_mini.config.way import PLAIN, UNKNOWN, KeptTokens, Way
 
 __all__ = [
     "MAX_CANDIDATES",
@@ -29,6 +30,7 @@ __all__ = [
     "CLIPConfig",
     "CLIPTextConfig",
     "CLIPVisionConfig",
+    "Canvas",
     "DiscriminatorConfig",
     "GenerationConfig",
     "KeptTokens",
@@ -38,6 +40,5 @@ __all__ = [
     "Way",
     "check_names",
     "check_seed",
-    "read_mask",
     "suggest",
 ]

@@ -9,7 +9,7 @@ import binascii
 import dataclasses
 import math
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dalle_mini.config.checks import check_names, check_types, require
@@ -125,11 +125,3 @@ class Way:
 
 
 PLAIN = Way()
-
-
-def read_mask(text: str) -> Sequence[bool]:
-    """A mask of 0 and 1, where 1 is to be drawn anew; white space is left aside. ConfigError for other characters."""
-    cells = "".join(text.split())
-    if wrong := cells.strip("01")[:1]:
-        raise ConfigError(f"the mask holds {wrong!r}", hint="write 1 for each cell to draw anew and 0 for the others")
-    return [cell == "1" for cell in cells]

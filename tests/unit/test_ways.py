@@ -1,20 +1,27 @@
 """Ways of drawing: kept tokens, several prompts, a morph, and what guidance leads away from, with a tiny model."""
 
 import dataclasses
+import io
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from doubles import CODEBOOK_SIZE, IMAGE_LENGTH, SIDE, make_tiny_clip, make_tiny_model
+from doubles import CODEBOOK_SIZE, IMAGE_LENGTH, IMAGE_SIZE, SIDE, Flagging, make_tiny_clip, make_tiny_model
+from PIL import Image
 
 import dalle_mini
 from dalle_mini import sampling
-from dalle_mini.config import UNKNOWN, KeptTokens, Way
+from dalle_mini.animation import encode_animation
+from dalle_mini.config import UNKNOWN, Canvas, KeptTokens, Way
 from dalle_mini.errors import ConfigError, DalleMiniError, PromptError, PromptRejected
 from dalle_mini.generation import Generation
-from dalle_mini.grid import read_recipe
+from dalle_mini.grid import compose_grid, encode_png, enlarge, read_recipe
+from dalle_mini.models import vqgan
 from dalle_mini.pipeline import DalleMini
 from dalle_mini.recipe import Recipe
+from dalle_mini.safety.pictures import PictureCheck
+from dalle_mini.watermark import mark_picture
 
 PROMPT, OTHER = "a red car at the beach", "two dogs in the snow"
 TEMPLATE = "{a red car|two dogs|an owl} {at the beach|in the snow|at night}"
@@ -209,3 +216,113 @@ def test_a_share_keeps_whole_rows(kept: KeptTokens) -> None:
     whole = KeptTokens(tuple(range(16)))
     rows = [sum(token != UNKNOWN for token in whole.keep_top(share).tokens) / 4 for share in (0, 0.1, 0.2, 0.5, 0.9, 1)]
     assert rows == [0, 0, 1, 2, 4, 4]
+
+
+# Drawing on pictures.
+
+
+def all_tokens(drawn: Generation, index: int) -> tuple[int, ...]:
+    return tuple(map(int, drawn.tokens[index]))
+
+
+def as_file(image: Image.Image, format: str = "PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def test_a_png_of_a_picture_gives_its_own_tokens(model: DalleMini, plain: Generation) -> None:
+    for image in (plain.images[3], enlarge(plain.images[3]), mark_picture(enlarge(plain.images[3]))):
+        content = encode_png(image, plain.tile_recipe(3))
+        assert model.keep(Canvas(content, keep=1)).tokens == all_tokens(plain, 3)
+
+
+def test_the_tokens_of_a_png_that_was_painted_over_are_not_believed(model: DalleMini, plain: Generation) -> None:
+    image = plain.images[3].copy()
+    image.paste("lime", (8, 8, 16, 16))
+    found = model.keep(Canvas(encode_png(image, plain.tile_recipe(3)), keep=1)).tokens
+    assert found != all_tokens(plain, 3)
+    assert found == model.keep(Canvas(as_file(image), keep=1)).tokens
+    for lie in ("", "AAAA", "x" * 44, KeptTokens((0,) * 9).to_text(), KeptTokens((CODEBOOK_SIZE,) * 16).to_text()):
+        content = encode_png(image, {"tokens": lie})
+        assert model.keep(Canvas(content, keep=1)).tokens == found
+
+
+def test_any_picture_is_read_by_the_encoder(model: DalleMini) -> None:
+    """Upright, its middle square, in the model's size: as the VQGAN reads such pixels."""
+    wide = Image.fromarray(np.random.default_rng(0).integers(0, 256, (IMAGE_SIZE, 3 * IMAGE_SIZE, 3), np.uint8))
+    middle = wide.crop((IMAGE_SIZE, 0, 2 * IMAGE_SIZE, IMAGE_SIZE))
+    pixels = np.asarray(middle, np.float32)[None] / 255
+    expected = tuple(map(int, vqgan.encode(model.vqgan_params, model.vqgan_config, jnp.asarray(pixels))[0]))
+    assert model.keep(Canvas(as_file(wide), keep=1)).tokens == expected
+    sideways = wide.transpose(Image.Transpose.ROTATE_90)
+    turned = Image.Exif()
+    turned[0x0112] = 6  # to be turned clockwise
+    assert model.keep(Canvas(as_file(sideways, exif=turned), keep=1)).tokens == expected
+
+
+def test_masks_say_what_stays(model: DalleMini, plain: Generation) -> None:
+    tokens = KeptTokens(all_tokens(plain, 0))
+    text = tokens.to_text()
+    assert model.keep(Canvas(tokens=text)) == tokens.keep_top(0.5)
+    assert model.keep(Canvas(tokens=text, keep=0.25)) == tokens.keep_top(0.25)
+    found = model.keep(Canvas(tokens=text, repaint="0101\n" * 4))
+    assert [token == UNKNOWN for token in found.tokens] == [False, True] * 8
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "a picture or tokens"),
+        ({"picture": b"x", "tokens": "x"}, "a picture or tokens"),
+        ({"picture": b"x"}, "no picture that can be read"),
+        ({"picture": b"<svg>"}, "SVG"),
+        ({"tokens": "x"}, "can't be read"),
+        ({"tokens": "AAAAAf____4=", "keep": 0.5, "repaint": "1"}, "keep and repaint"),
+        ({"tokens": "AAAAAf____4=", "keep": -0.1}, "keep=-0.1"),
+        ({"tokens": "AAAAAf____4=", "repaint": "101"}, "the mask has 3 cells, the picture 4"),
+        ({"tokens": "AAAAAf____4=", "repaint": "1012"}, "the mask holds '2'"),
+    ],
+)
+def test_bad_canvases_are_errors(model: DalleMini, values: dict, message: str) -> None:
+    with pytest.raises(DalleMiniError, match=message):
+        model.keep(Canvas(**values))
+
+
+# Watching.
+
+
+def test_a_replay_shows_what_the_previews_showed(model: DalleMini, kept: KeptTokens) -> None:
+    *steps, last = model.draw(PROMPT, seed=9, way=Way(kept=kept.repaint([False] * 8 + [True] * 8)))
+    assert last.result
+    frames = list(model.replay(last.result, frames=len(steps) + 1))
+    for step, frame in zip(steps, frames, strict=False):
+        assert frame.tobytes() == compose_grid(step.preview()).tobytes()
+    assert frames[-1].tobytes() == last.result.grid().tobytes()
+
+
+def test_a_replay_takes_no_transformer(model: DalleMini, plain: Generation) -> None:
+    lame = dataclasses.replace(model, params={})
+    frames = list(lame.replay(plain, frames=3))
+    assert len(frames) == 3 and len({frame.tobytes() for frame in frames}) == 3
+    with Image.open(io.BytesIO(encode_animation(frames))) as animation:
+        assert getattr(animation, "n_frames", 1) == 3
+
+
+def test_a_flagged_picture_is_blurred_all_along_and_tells_no_tokens(model: DalleMini) -> None:
+    watched = dataclasses.replace(model, check=PictureCheck((Flagging(0),)))
+    drawn = watched.generate(PROMPT, seed=7)
+    early, late = (np.asarray(frame)[:256, :256].astype(int) for frame in watched.replay(drawn, frames=2))
+    clear = np.asarray(next(iter(model.replay(drawn.unblurred(), frames=2))))[:256, :256].astype(int)
+    assert np.abs(np.diff(early[:100], axis=1)).mean() < np.abs(np.diff(clear[:100], axis=1)).mean() / 3
+    assert "tokens" not in drawn.tile_recipe(0) and "tokens" in drawn.tile_recipe(1)
+    assert drawn.tile_tokens(0) is None and late.shape == early.shape
+
+
+def test_tiles_of_several_prompts_have_labels(model: DalleMini, plain: Generation) -> None:
+    drawn = model.generate(TEMPLATE, seed=5, way=Way(template=True))
+    sheet, unlabeled = np.asarray(drawn.grid()), np.asarray(compose_grid(drawn.images))
+    assert sheet.shape[1] == unlabeled.shape[1] and sheet.shape[0] > unlabeled.shape[0]
+    strip = sheet[256 : sheet.shape[0] // 3 - 8, :256]
+    assert (strip < 100).any() and (strip[:, 0] == 255).all()
+    assert np.asarray(plain.grid()).shape == unlabeled.shape
