@@ -51,9 +51,11 @@ class Site:
             thread.start()
             while not server.started:
                 time.sleep(0.01)
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-            server.should_exit = True
-            thread.join(30)
+            try:
+                yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            finally:
+                server.should_exit = True
+                thread.join(30)
 
     def close(self) -> None:
         self.gate.open()
