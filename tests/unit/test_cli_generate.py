@@ -162,8 +162,8 @@ def test_a_line_of_json_for_every_prompt(model: str, here: Path, capsys: pytest.
     shown = capsys.readouterr()
     first, second = map(json.loads, shown.out.splitlines())
     assert set(first) == {
-        "prompt", "path", "tiles", "candidates_sheet", "seeds", "marks", "verdicts", "recipe", "reading", "candidates",
-        "notes", "seconds",
+        "prompt", "prompts", "path", "tiles", "candidates_sheet", "animation", "seeds", "marks", "verdicts", "recipe",
+        "reading", "candidates", "notes", "seconds",
     }  # fmt: skip
     assert first["marks"] == [None, None] and first["candidates_sheet"] is None
     assert [entry["seed"] for entry in first["candidates"]] == first["seeds"]
