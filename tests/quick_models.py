@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from dalle_mini.config import PLAIN, GenerationConfig, Way
+from dalle_mini.config import PLAIN, Canvas, GenerationConfig, KeptTokens, Way
 from dalle_mini.generation import Candidates, Generation
 from dalle_mini.pipeline import Progress, image_seeds
 from dalle_mini.safety.pictures import PictureCheck
@@ -52,6 +52,12 @@ class QuickModel:
         settings = settings or GenerationConfig()
         assert seed is not None
         return self._draw(prompt, settings, seed, way)
+
+    def keep(self, canvas: Canvas) -> KeptTokens:
+        return canvas.choose(KeptTokens.from_text(canvas.tokens) if canvas.tokens else KeptTokens((0,) * TOKENS))
+
+    def replay(self, drawn: Generation) -> Generator[Image.Image]:
+        yield from (drawn.grid(), drawn.grid())
 
     def _draw(self, prompt: str, settings: GenerationConfig, seed: int, way: Way) -> Generator[Progress]:
         settings = dataclasses.replace(settings, candidates=settings.candidates or settings.images)
