@@ -138,8 +138,13 @@ class Generation:
 
     def tile_tokens(self, index: int) -> KeptTokens | None:
         """All tokens of picture `index`, to draw on; None where it is blurred, for they would show it as it is."""
-        place = self.candidates.shown[index]
-        return None if self.is_blurred(place) else KeptTokens(tuple(map(int, self.candidates.tokens[place])))
+        return self._tokens_of(self.candidates.shown[index])
+
+    def _tokens_of(self, place: int) -> KeptTokens | None:
+        is_unseen = self.verdicts is not None and self.verdict(place) is None
+        if is_unseen or self.is_blurred(place):
+            return None
+        return KeptTokens(tuple(map(int, self.candidates.tokens[place])))
 
     def verdict(self, place: int) -> Verdict | None:
         """What was said of a candidate, if anybody looked at it: only those that are shown are looked at."""
@@ -183,13 +188,11 @@ class Generation:
         return self._describe(self.reading.prompt, self.seed, self.settings, self.way, self.ranker)
 
     def tile_recipe(self, index: int) -> dict[str, Any]:
-        """What draws picture `index` again, alone, and the tokens that it has, to draw on."""
-        tokens = self.tile_tokens(index)
-        recipe = self.candidate_recipe(self.candidates.shown[index])
-        return recipe | ({"tokens": tokens.to_text()} if tokens else {})
+        """What draws picture `index` again, alone, and its tokens, to draw on."""
+        return self.candidate_recipe(self.candidates.shown[index])
 
     def candidate_recipe(self, place: int) -> dict[str, Any]:
-        """What draws a candidate again, alone: no ranker has a say in that."""
+        """What draws a candidate again, alone: no ranker has a say in that. Its tokens are told if it may be seen."""
         alone = dataclasses.replace(self.settings, images=1, candidates=1, variety=0.0)
         # Without prompts of their own, all candidates are of the first tile's.
         tile = self.tiles[place] if self.way.has_many_prompts else self.tiles[0]
@@ -197,7 +200,9 @@ class Generation:
         way = Way(kept=self.way.kept)
         if others:
             way = dataclasses.replace(way, morph_to=tile.other, morph_share=tile.share)
-        return self._describe(prompt, self.candidates.seeds[place], alone, way, None)
+        recipe = self._describe(prompt, self.candidates.seeds[place], alone, way, None)
+        tokens = self._tokens_of(place)
+        return recipe | ({"tokens": tokens.to_text()} if tokens else {})
 
     def _describe(
         self, prompt: str, seed: int, settings: GenerationConfig, way: Way, ranker: RankerId | None
