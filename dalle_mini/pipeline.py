@@ -9,7 +9,6 @@ import functools
 import hashlib
 import logging
 import math
-import os
 import secrets
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -25,6 +24,7 @@ from dalle_mini.checkpoints.card import declares_no_people
 from dalle_mini.checkpoints.generation import read_generation
 from dalle_mini.checkpoints.releases import RANKER, ResolvedRelease, resolve
 from dalle_mini.checkpoints.store import load_transformer, load_vqgan
+from dalle_mini.compilation import enable_compilation_cache
 from dalle_mini.config import MAX_CANDIDATES, GenerationConfig, TransformerConfig, VQGANConfig, check_seed
 from dalle_mini.errors import CheckpointError, ConfigError
 from dalle_mini.generation import Candidates, Generation, rank_candidates
@@ -378,13 +378,3 @@ def _clear_below(pixels: np.ndarray, end: int, length: int) -> Image.Image:
     pixels[(rows + 1) * cell :] = 0
     pixels[rows * cell : (rows + 1) * cell, columns * cell :] = 0
     return Image.fromarray(pixels)
-
-
-def enable_compilation_cache() -> None:
-    """Keep compiled programs in the user's cache folder, unless JAX was told of another place."""
-    if jax.config.values["jax_compilation_cache_dir"] is not None:
-        return
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    jax.config.update("jax_compilation_cache_dir", os.path.join(base, "dalle-mini", "compiled"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -138,7 +138,7 @@ def _run_model(options: Options) -> int:
     from dalle_mini.evaluate.report import Setting, describe, write_report, write_table
     from dalle_mini.evaluate.verdicts import evaluate
     from dalle_mini.judging import Judge
-    from dalle_mini.pipeline import enable_compilation_cache
+    from dalle_mini.compilation import enable_compilation_cache
 
     enable_compilation_cache()
     with Progress("loading") as bar:
