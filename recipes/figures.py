@@ -175,6 +175,21 @@ def write_startup(run: dict[str, Any]) -> str:
     return write_table(["process start to the saved grid", "on the clock", "CPU time", "peak memory"], rows)
 
 
+def write_early_exit(run: dict[str, Any]) -> str:
+    """What benchmarks/experiments/early_exit.py printed."""
+    rows = [
+        [
+            f"{100 * row['kept']:.0f} % of {run['candidates']}",
+            *(f"{100 * row[name]:.0f} %" for name in ("found", "by_chance", "found_best")),
+            f"{row['mark']:.3f} of {row['mark_of_all']:.3f}",
+            f"{100 * row['saved']:.0f} %",
+        ]
+        for row in run["rows"]
+    ]
+    titles = ["kept half-way", "of the best nine", "by chance", "the best one", "mean mark of nine", "time saved"]
+    return write_table(titles, rows)
+
+
 RENDERERS: dict[str, Callable[[Any], str]] = {
     "safety-prompts": write_prompts,
     "safety-pictures": write_pictures,
@@ -185,6 +200,7 @@ RENDERERS: dict[str, Callable[[Any], str]] = {
     "min-dalle-mega": write_comparison,
     "ablations-nano": write_ablations,
     "ablations-mini": write_ablations,
+    "early-exit": write_early_exit,
     "loading": write_loading,
     "memory": write_memory,
     "nano-generate": write_generate,

@@ -1,6 +1,6 @@
 """What the programs of a drawing cost, by the compiler's own count: no clock, so that a test may compare it.
 
-    python tests/costs.py "why the figures are others now"
+    python -m tests.costs "why the figures are others now"
 
 records the figures of today in tests/costs.json, with the reason. The sizes are small, but products of matrices
 outweigh all else, as in a real model.
@@ -96,7 +96,8 @@ def _count(program, *inputs: Any) -> dict[str, float]:
 
 if __name__ == "__main__":
     if not sys.argv[1:]:
-        sys.exit('say why: python tests/costs.py "the reason"')
+        sys.exit('say why: python -m tests.costs "the reason"')
+    jax.config.update("jax_platforms", "cpu")
     text = json.dumps({"reason": sys.argv[1], "costs": measure()}, indent=1) + "\n"
     RECORDED.write_text(text)
     print(text, end="")

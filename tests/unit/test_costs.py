@@ -52,7 +52,7 @@ def test_no_program_costs_more_than_was_recorded() -> None:
         for figure, found in figures.items()
         if found > TOLERANCE[figure] * recorded[program][figure]
     ]
-    assert not grown, f'{grown}; if that is wanted: python tests/costs.py "why"'
+    assert not grown, f'{grown}; if that is wanted: python -m tests.costs "why"'
 
 
 def test_a_drawing_compiles_its_programs_once_and_another_one_none(
