@@ -11,8 +11,9 @@ min-dalle's CPU seconds over ours.
 * `pixels`: nine pictures of their tokens. `grid`: from the prompt to nine pictures.
 * `token`: one token of all nine, as its share of the grid. Mega's grid takes too long to be drawn so often: its token
   is a share of the first picture, and its grid is computed of that (`grid_is_computed`). So it is with `--short`.
+* Ours draws a chunk before it is timed, since that compiles; min-dalle compiles nothing and is timed from its start.
 * `floor`: the least seconds that this machine needs (benchmarks/floors.py), measured at the beginning. `floor_ratio`
-  is our grid's seconds over it. It means nothing where the machine is busy.
+  is our grid's seconds over it. Both, and seconds of a token, mean nothing where the machine is busy.
 """
 
 import argparse
