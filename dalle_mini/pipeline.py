@@ -8,7 +8,6 @@ import dataclasses
 import functools
 import logging
 import math
-import os
 import secrets
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -24,6 +23,7 @@ from dalle_mini.checkpoints.card import declares_no_people
 from dalle_mini.checkpoints.generation import read_generation
 from dalle_mini.checkpoints.releases import RANKER, ResolvedRelease, resolve
 from dalle_mini.checkpoints.store import load_transformer, load_vqgan
+from dalle_mini.compilation import enable_compilation_cache
 from dalle_mini.config import (
     MAX_CANDIDATES,
     PLAIN,
@@ -387,13 +387,3 @@ def _load_check(found: ResolvedRelease, ranker: Clip | None, pictures: str) -> P
 
 def _as_text(tokens: np.ndarray, mask: np.ndarray) -> sampling.Text:
     return sampling.Text(jnp.asarray(tokens), jnp.asarray(mask))
-
-
-def enable_compilation_cache() -> None:
-    """Keep compiled programs in the user's cache folder, unless JAX was told of another place."""
-    if jax.config.values["jax_compilation_cache_dir"] is not None:
-        return
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    jax.config.update("jax_compilation_cache_dir", os.path.join(base, "dalle-mini", "compiled"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -27,7 +27,13 @@ from recipes.nano.ranking_table import write_table
 
 ROOT = Path(__file__).parent.parent
 RUNS = Path(__file__).parent / "runs"
-DOCUMENTS = ("assets/nano/MODEL_CARD.md", "docs/ranking.md", "docs/safety.md", "recipes/nano/RESULTS.md")
+DOCUMENTS = (
+    "assets/nano/MODEL_CARD.md",
+    "docs/performance.md",
+    "docs/ranking.md",
+    "docs/safety.md",
+    "recipes/nano/RESULTS.md",
+)
 FIRST_CONTACT = "tests/safety/first_contact.json"
 
 _PLACE = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
@@ -36,6 +42,15 @@ _PICTURES = {
     "tiles": "their {} tiles",
     "scenes": "{} scenes of the picture world",
 }
+
+_COMPARED = {
+    "token": "one token of nine pictures",
+    "pixels": "nine pictures of their tokens",
+    "first_picture": "prompt to the first previews",
+    "grid": "prompt to nine pictures",
+}
+_COPIES = ("copies", "file_copies")
+_TO_COME = "The figures are to come.\n"
 
 
 def write_prompts(run: dict[str, Any]) -> str:
@@ -94,12 +109,102 @@ def write_costs(run: dict[str, Any]) -> str:
     return write_table(["", "candidates", "drawing", "ranking", "share"], [row])
 
 
+def write_comparison(run: dict[str, Any]) -> str:
+    """What benchmarks/compare_min_dalle.py printed of one size."""
+    ours, peer, floor = run["ours"], run["min_dalle"], run["floor"]
+    rows = [
+        [
+            title + (", computed" if name == "grid" and run["grid_is_computed"] else ""),
+            f"{ours[name]['cpu_seconds']:.3g} s",
+            f"{peer[name]['cpu_seconds']:.3g} s",
+            f"{peer[name]['cpu_seconds'] / ours[name]['cpu_seconds']:.1f} ×",
+            f"{ours[name]['seconds']:.3g} s",
+            f"{floor[name]:.3g} s" if name in floor else "",
+        ]
+        for name, title in _COMPARED.items()
+    ]
+    memory = [f"{each['peak_gib']:.2f} GiB" for each in (ours, peer)]
+    rows.append(["peak memory", *memory, f"{peer['peak_gib'] / ours['peak_gib']:.1f} ×", "", ""])
+    return write_table([run["size"], "CPU time", "min-dalle's", "ratio", "on the clock", "floor"], rows)
+
+
+def write_ablations(run: dict[str, Any]) -> str:
+    """What benchmarks/ablations.py printed of one size."""
+    rows = [
+        [
+            row["what"],
+            *(f"{1000 * row[name]:,.0f} ms" for name in ("cpu_seconds", "cpu_seconds_without")),
+            f"{row['times']:.2f} ×",
+        ]
+        for row in run["rows"]
+    ]
+    return write_table([f"{run['size']}: what is done", "CPU time", "without", "times"], rows)
+
+
+def write_loading(run: dict[str, Any]) -> str:
+    """What benchmarks/loading.py printed."""
+    row = [run["size"], run["dtype"], f"{run['weights_gib']} GiB", *(str(run[name]) for name in _COPIES)]
+    return write_table(["", "dtype", "weights", "own memory, in copies", "with the file's pages"], [row])
+
+
+def write_memory(run: dict[str, Any]) -> str:
+    """What benchmarks/memory.py printed."""
+    parts = ("encoder", "decoder", "vqgan", "batch", "total")
+    rows = [[f"{row['size']}, {row['dtype']}", *(f"{row[part]:.2f}" for part in parts)] for row in run["rows"]]
+    return write_table(["GiB", "encoder", "decoder", "VQGAN", "while drawing", "in all"], rows)
+
+
+def write_generate(run: dict[str, Any]) -> str:
+    """What benchmarks/generate.py printed."""
+    times = (f"{run[name]:.2f} s" for name in ("seconds", "draw_seconds", "decode_seconds", "cpu_seconds"))
+    row = [f"`--model {run['model']}`, {run['images']} pictures", *times, f"{run['peak_megabytes']:.0f} MB"]
+    return write_table(["", "grid", "tokens", "pixels", "CPU time", "peak memory"], [row])
+
+
+def write_startup(run: dict[str, Any]) -> str:
+    """What benchmarks/startup.py printed."""
+    titles = {"cold": "nothing compiled yet", "warm": "programs in the compilation cache"}
+    rows = [
+        [
+            title,
+            *(f"{run[name][time]:.1f} s" for time in ("seconds", "cpu_seconds")),
+            f"{run[name]['peak_megabytes']:.0f} MB",
+        ]
+        for name, title in titles.items()
+    ]
+    return write_table(["process start to the saved grid", "on the clock", "CPU time", "peak memory"], rows)
+
+
+def write_early_exit(run: dict[str, Any]) -> str:
+    """What benchmarks/experiments/early_exit.py printed."""
+    rows = [
+        [
+            f"{100 * row['kept']:.0f} % of {run['candidates']}",
+            *(f"{100 * row[name]:.0f} %" for name in ("found", "by_chance", "found_best")),
+            f"{row['mark']:.3f} of {row['mark_of_all']:.3f}",
+            f"{100 * row['saved']:.0f} %",
+        ]
+        for row in run["rows"]
+    ]
+    titles = ["kept half-way", "of the best nine", "by chance", "the best one", "mean mark of nine", "time saved"]
+    return write_table(titles, rows)
+
+
 RENDERERS: dict[str, Callable[[Any], str]] = {
     "safety-prompts": write_prompts,
     "safety-pictures": write_pictures,
     "safety-first-contact": write_first_contact,
     "nano-results": write_results,
     "ranking-costs": write_costs,
+    "min-dalle-mini": write_comparison,
+    "min-dalle-mega": write_comparison,
+    "ablations-nano": write_ablations,
+    "ablations-mini": write_ablations,
+    "early-exit": write_early_exit,
+    "loading": write_loading,
+    "memory": write_memory,
+    "nano-generate": write_generate,
+    "nano-startup": write_startup,
 }
 """By the name of a run, what makes Markdown of its JSON; other runs are tables already."""
 
@@ -125,10 +230,12 @@ def _read_last_line(name: str, printed: str) -> Any:
 
 
 def render(name: str) -> str:
-    """The Markdown of a run."""
+    """The Markdown of a run; of one that is known but has not been kept yet, that it is to come."""
     if name not in RENDERERS:
         return _read(RUNS / f"{name}.md")
     source = ROOT / FIRST_CONTACT if name == "safety-first-contact" else RUNS / f"{name}.json"
+    if not source.exists():
+        return _TO_COME
     return RENDERERS[name](json.loads(_read(source)))
 
 

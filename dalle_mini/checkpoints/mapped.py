@@ -1,6 +1,7 @@
 """A weights file seen through memory: its arrays are views, whose pages are read when looked at.
 
-So a model larger than half of memory is loaded leaf by leaf, and listed without being read.
+So a model larger than half of memory is loaded leaf by leaf, and listed without being read. `release` gives back the
+pages of a leaf that has been copied: they would count as the process's own until the system wants them.
 """
 
 import math
@@ -58,3 +59,17 @@ def view(data: memoryview, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     if math.prod(shape) * DTYPES[dtype].itemsize != len(data):
         raise ValueError(f"has {len(data)} bytes for shape {shape} of {dtype}")
     return np.ndarray(shape, DTYPES[dtype], buffer=data)
+
+
+def release(array: np.ndarray) -> None:
+    """Let go of the whole pages of a file that `array` is a view of; they are read again if it is looked at again."""
+    base: object = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if not isinstance(base, mmap.mmap) or not hasattr(mmap, "MADV_DONTNEED"):
+        return
+    origin = np.frombuffer(base, np.uint8).ctypes.data
+    low, high = (address - origin for address in np.lib.array_utils.byte_bounds(array))
+    start, end = -(-low // mmap.PAGESIZE) * mmap.PAGESIZE, high // mmap.PAGESIZE * mmap.PAGESIZE
+    if start < end:
+        base.madvise(mmap.MADV_DONTNEED, start, end - start)

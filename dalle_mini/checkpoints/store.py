@@ -22,6 +22,7 @@ from dalle_mini.checkpoints.folder import read_tree
 from dalle_mini.checkpoints.inspection import Inspection, inspect
 from dalle_mini.checkpoints.kinds import CLIP, JUDGE, NSFW, PERCEPTUAL, TRANSFORMER, VQGAN, open_model, read_kind
 from dalle_mini.checkpoints.leaf import cast, float_dtype
+from dalle_mini.checkpoints.mapped import release
 from dalle_mini.checkpoints.saving import SaveOptions, save_model
 from dalle_mini.config import CLIPConfig, PerceptualConfig, TransformerConfig, VQGANConfig
 from dalle_mini.config.judge import JudgeConfig
@@ -203,9 +204,14 @@ def _on_host(params: Params) -> Params:
 
 def _to_device(params: Params, dtype: np.dtype, kept: tuple[str, ...] = ()) -> Params:
     """`params` as jax arrays of `dtype`, but for paths that end in one of `kept`."""
-    flat = layout.flatten(params).items()
-    # numpy copies, for jax may otherwise keep using the memory of a file that changes later.
-    arrays = (
-        (path, jnp.asarray(cast(leaf, leaf.dtype if path.endswith(kept) else dtype, copy=True))) for path, leaf in flat
+    return layout.unflatten(
+        (path, _load_leaf(leaf, leaf.dtype if path.endswith(kept) else dtype))
+        for path, leaf in layout.flatten(params).items()
     )
-    return layout.unflatten(arrays)
+
+
+def _load_leaf(leaf: Any, dtype: np.dtype) -> jax.Array:
+    # numpy copies, for jax may otherwise keep using the memory of a file that changes later.
+    array = jnp.asarray(cast(leaf, dtype, copy=True))
+    release(leaf)
+    return array

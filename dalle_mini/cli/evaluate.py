@@ -135,10 +135,10 @@ def _shown(batches: Any, bar: Progress, count: int) -> Any:
 def _run_model(options: Options) -> int:
     release = resolve(options.model)
     folder = _find_judge(options, release)
+    from dalle_mini.compilation import enable_compilation_cache
     from dalle_mini.evaluate.report import Setting, describe, write_report, write_table
     from dalle_mini.evaluate.verdicts import evaluate
     from dalle_mini.judging import Judge
-    from dalle_mini.pipeline import enable_compilation_cache
 
     enable_compilation_cache()
     with Progress("loading") as bar:

@@ -23,7 +23,7 @@ def check_data_folder() -> Iterator[Finding]:
 def check_compile_cache() -> Iterator[Finding]:
     import jax
 
-    from dalle_mini.pipeline import enable_compilation_cache
+    from dalle_mini.compilation import enable_compilation_cache
 
     enable_compilation_cache()
     folder = Path(jax.config.values["jax_compilation_cache_dir"])

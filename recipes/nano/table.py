@@ -26,6 +26,7 @@ import dalle_mini
 from dalle_mini.checkpoints.digests import model_digest
 from dalle_mini.checkpoints.releases import RANKER, resolve
 from dalle_mini.checkpoints.staging import write_whole
+from dalle_mini.compilation import enable_compilation_cache
 from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import DalleMiniError
 from dalle_mini.evaluate.pictures import Drawn, NearestScene, RandomTokens
@@ -33,7 +34,7 @@ from dalle_mini.evaluate.prompts import LabelledPrompt
 from dalle_mini.evaluate.report import Setting, describe, write_report
 from dalle_mini.evaluate.verdicts import PictureSource, evaluate
 from dalle_mini.judging import Judge
-from dalle_mini.pipeline import DalleMini, enable_compilation_cache
+from dalle_mini.pipeline import DalleMini
 from dalle_mini.reports.folder import JSON
 from dalle_mini.safety.options import UNCHECKED
 from dalle_mini.training.vqgan import reconstruct
