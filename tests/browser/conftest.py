@@ -7,6 +7,7 @@ import pytest
 from doubles import make_tiny_clip, make_tiny_model
 from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 from served import PATIENCE, Server
+from visiting import visit
 
 FLAGS = (
     "--no-sandbox",
@@ -58,8 +59,7 @@ def open_page(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]
         page.on("pageerror", lambda error: note(True, str(error)))
         page.on("dialog", refuse)
         page.on("request", lambda request: note(not is_ours(request.url), request.url))
-        page.goto(server.address)
-        page.locator("#run").wait_for()
+        visit(page, server.address)
         return page
 
     def refuse(dialog: Dialog) -> None:
