@@ -5,21 +5,23 @@ export function findDrawing() {
   const grid = document.querySelector("#grid .grid[data-drawing]");
   if (!grid) return null;
   const { drawing: name, prompt, seed, recipe } = grid.dataset;
-  const tiles = [...grid.querySelectorAll(".tile")].map((tile) => readTile(name, tile));
+  const tiles = [...grid.querySelectorAll(".tile")].map((tile) => readTile(name, prompt, tile));
   return { name, prompt, seed, recipe, tiles, folder: `pictures/${name}` };
 }
 
-function readTile(name, tile) {
-  const { index, seed, mark } = tile.dataset;
+/** A template's pictures have prompts of their own. */
+function readTile(name, template, tile) {
+  const { index, seed, mark, prompt = template } = tile.dataset;
   const reason = tile.querySelector(".cover span")?.textContent ?? "";
   const address = `pictures/${name}/${index}`;
-  return { index: Number(index), seed, mark, reason, alt: tile.querySelector("img").alt, address };
+  return { index: Number(index), seed, mark, prompt, reason, alt: tile.querySelector("img").alt, address };
 }
 
 /** The recipe of one picture of a drawing, alone; "" where the drawing has none. */
 export function recipeOf(drawing, tile) {
   if (!drawing.recipe) return "";
   const values = new URLSearchParams(drawing.recipe);
+  values.set("prompt", tile.prompt);
   values.set("seed", tile.seed);
   values.set("images", 1);
   values.set("candidates", 1);

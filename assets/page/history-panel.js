@@ -39,7 +39,7 @@ export function openHistory() {
       make(
         "a",
         { href: `?${entry.recipe}` },
-        make("img", { src: entry.picture, alt: "" }),
+        entry.picture && make("img", { src: entry.picture, alt: "" }),
         make("span", {}, make("b", { dir: "auto" }, entry.prompt), make("small", {}, date)),
       ),
       like,
@@ -107,5 +107,5 @@ function save() {
   const content = JSON.stringify({ history: readHistory(), shares: readShares() });
   const address = URL.createObjectURL(new Blob([content], { type: "application/json" }));
   make("a", { href: address, download: "dalle-mini-history.json" }).click();
-  URL.revokeObjectURL(address);
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }

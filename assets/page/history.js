@@ -1,7 +1,7 @@
 // What was drawn in this browser: kept here and nowhere else, the newest first.
 //
 // An entry is {recipe, prompt, seed, time, favorite, picture}; its recipe is a link's part after the question mark, and
-// its picture a small one as a data address.
+// its picture a small one as a data address, or empty.
 
 import { recipeOf, watchDrawings } from "./drawing.js";
 import * as keeping from "./keeping.js";
@@ -42,7 +42,7 @@ export function setFavorite(recipe, favorite) {
 /** Like one picture of a drawing, or no longer. */
 export async function setFavoriteTile(drawing, tile, favorite) {
   const recipe = recipeOf(drawing, tile);
-  if (favorite) addEntries([await describe({ ...drawing, recipe, seed: tile.seed }, `${tile.address}.webp`)]);
+  if (favorite) await add({ recipe, prompt: tile.prompt, seed: tile.seed }, `${tile.address}.webp`);
   setFavorite(recipe, favorite);
 }
 
@@ -52,13 +52,16 @@ export function isEntry(entry) {
   return (
     texts.every((text) => typeof text === "string" && text.length < 100_000) &&
     entry.recipe.startsWith("v=1&") &&
-    /^data:image\/(webp|png);base64,[A-Za-z0-9+/=]*$/.test(entry.picture) &&
+    /^(data:image\/(webp|png);base64,[A-Za-z0-9+/=]*)?$/.test(entry.picture) &&
     Number.isFinite(entry.time)
   );
 }
 
-async function describe({ recipe, prompt, seed }, address) {
-  return { recipe, prompt, seed, time: Date.now(), favorite: false, picture: await shrink(address) };
+/** Add an entry at once, and its picture when that is there. */
+async function add({ recipe, prompt, seed }, address) {
+  const entry = { recipe, prompt, seed, time: Date.now(), favorite: false, picture: "" };
+  addEntries([entry]);
+  addEntries([{ ...entry, picture: await shrink(address) }]);
 }
 
 /** A picture as a small data address. */
@@ -73,6 +76,6 @@ async function shrink(address) {
   return canvas.toDataURL("image/webp", 0.8);
 }
 
-watchDrawings(async (drawing) => {
-  if (drawing.recipe) addEntries([await describe(drawing, `${drawing.folder}/grid.webp`)]);
+watchDrawings((drawing) => {
+  if (drawing.recipe) add(drawing, `${drawing.folder}/grid.webp`);
 });

@@ -35,7 +35,8 @@ export function openShare(picture = null) {
   if (!drawing) return;
   const one = picture !== null;
   const stem = one ? `${drawing.folder}/${picture}` : `${drawing.folder}/grid`;
-  const name = nameFile(drawing.prompt, one ? `seed ${drawing.tiles[picture].seed}` : `grid seed ${drawing.seed}`);
+  const { prompt, seed } = one ? drawing.tiles[picture] : drawing;
+  const name = nameFile(prompt, one ? `seed ${seed}` : `grid seed ${seed}`);
   const subject = { drawing, picture, address: `${stem}.png`, name };
   // Fetched at once, for browsers open the share sheet only soon after a click.
   const file = fetchFile(subject.address, name);
@@ -49,7 +50,7 @@ export function openShare(picture = null) {
   openDialog(
     say("share.title"),
     "share",
-    make("img", { class: "preview", src: `${stem}.webp`, alt: one ? drawing.tiles[picture].alt : drawing.prompt }),
+    make("img", { class: "preview", src: `${stem}.webp`, alt: one ? drawing.tiles[picture].alt : prompt }),
     form,
     after,
     listWithoutPage(subject, file),
@@ -62,7 +63,7 @@ export function openShare(picture = null) {
       const show_prompt = told.firstChild.checked;
       const wish = { picture, show_prompt, noindex: hidden.firstChild.checked };
       const share = await (await send(`${drawing.folder}/shares`, wish)).json();
-      share.text = show_prompt ? say("share.text", { prompt: drawing.prompt }) : say("share.text_secret");
+      share.text = show_prompt ? say("share.text", { prompt }) : say("share.text_secret");
       keeping.write("shares", [share, ...readShares()]);
       after.replaceChildren(describe(share, form, after));
       form.hidden = true;

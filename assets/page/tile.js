@@ -56,7 +56,7 @@ class LargeTile {
 
   listActions(tile) {
     const { drawing } = this;
-    const name = (kind) => nameFile(drawing.prompt, `seed ${tile.seed}`, kind);
+    const name = (kind) => nameFile(tile.prompt, `seed ${tile.seed}`, kind);
     const copy = async () => {
       const copied = await copyPicture(fetchFile(`${tile.address}.png`, name("png")));
       tell(say(copied ? "share.picture_copied" : "share.picture_kept"));

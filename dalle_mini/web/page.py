@@ -21,6 +21,7 @@ from dalle_mini.web.links import describe, find_model, read_link
 from dalle_mini.web.order import read_order
 from dalle_mini.web.parts import Changes, make_html
 from dalle_mini.web.pictures import Pictures
+from dalle_mini.web.series import draw
 from dalle_mini.web.settings import SettingsPanel
 from dalle_mini.web.studio import ROOM, Finished, Studio
 from dalle_mini.web.words import FIRST, Words, choose_words, read_words
@@ -54,6 +55,8 @@ class Page:
             [box.prompt, *settings.fields],
             shown,
             show_progress="hidden",
+            # A press while the last drawing is just being closed counts; `keys.js` keeps others back.
+            trigger_mode="always_last",
             concurrency_limit=None,
             api_visibility="private",
         )
@@ -99,7 +102,7 @@ class Page:
         words = choose_language(request)
         try:
             order = read_order(*fields)
-            with contextlib.closing(self.studio.draw(order)) as updates:
+            with contextlib.closing(draw(self.studio, order)) as updates:
                 # What is refused is so by now, and the pictures of before stay.
                 first = self.canvas.show(words, next(updates))
                 yield self.canvas.begin(words, order.settings.images) | self.box.show_busy() | first

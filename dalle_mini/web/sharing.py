@@ -55,5 +55,5 @@ def choose(generation: Generation, picture: int | None) -> tuple[list[Any], dict
         raise NotFound("there is no such picture", hint="reload the page")
     alone = dataclasses.replace(generation.settings, images=1, candidates=1, variety=0.0)
     recipe = generation.tile_recipe(picture)
-    told = {"seed": recipe["seed"], "settings": alone.to_dict(), "recipe": recipe}
+    told = {"prompt": recipe["prompt"], "seed": recipe["seed"], "settings": alone.to_dict(), "recipe": recipe}
     return [generation.images[picture]], describe(generation) | told

@@ -15,7 +15,8 @@ from dalle_mini.generation import Generation
 from dalle_mini.recipe import Recipe
 from dalle_mini.web.downloads import encode_webp
 from dalle_mini.web.examples import Example
-from dalle_mini.web.markup import LONGEST_QUOTE, format_mark, name_file, render_mark, shorten
+from dalle_mini.web.markup import LONGEST_NAME, LONGEST_QUOTE, format_mark, name_file, render_mark, shorten
+from dalle_mini.web.series import find_variant
 from dalle_mini.web.words import Words
 
 
@@ -25,10 +26,10 @@ def render_blank(words: Words, count: int) -> str:
 
 
 def render_unfinished(words: Words, pictures: Sequence[Image.Image]) -> str:
-    """The grid as far as it is drawn."""
+    """The grid as far as it is drawn; made like the finished one, so that pictures stay until the next are there."""
     tiles = [
-        f'<figure class="tile"><img src="{_data_address(picture)}"'
-        f' alt="{escape(words("tile.unfinished", number=number))}"></figure>'
+        f'<figure class="tile"><button type="button" class="open" disabled><img src="{_data_address(picture)}"'
+        f' alt="{escape(words("tile.unfinished", number=number))}"></button></figure>'
         for number, picture in enumerate(pictures, 1)
     ]
     return _grid(tiles, words("grid.unfinished"), busy=True)
@@ -56,7 +57,8 @@ def link_recipe(generation: Generation) -> str:
 
 def _tile(words: Words, name: str, generation: Generation, index: int, *, public: bool) -> str:
     place, mark, count = generation.candidates.shown[index], generation.marks[index], len(generation.images)
-    prompt, seed = generation.reading.prompt, generation.seeds[index]
+    variant, seed = find_variant(generation, index), generation.seeds[index]
+    prompt = variant.prompt
     alt = escape(words("tile.alt", prompt=shorten(prompt, LONGEST_QUOTE), number=index + 1, count=count))
     verdict, cover = generation.verdict(place), ""
     if verdict and verdict.flagged:
@@ -64,11 +66,17 @@ def _tile(words: Words, name: str, generation: Generation, index: int, *, public
         cover = _cover(words, verdict.reason, original)
     told = "" if mark is None else format_mark(mark)
     picture = f'<img src="pictures/{name}/{index}.png" alt="{alt}">'
+    own = f' data-prompt="{escape(prompt)}"' if prompt != generation.reading.prompt else ""
     return (
-        f'<figure class="tile" data-index="{index}" data-seed="{seed}" data-mark="{told}">'
+        f'<figure class="tile" data-index="{index}" data-seed="{seed}" data-mark="{told}"{own}>'
         f'<button type="button" class="open" aria-haspopup="dialog">{picture}</button>'
-        f"{cover}{render_mark(words, mark)}</figure>"
+        f"{cover}{render_mark(words, mark)}{_label(variant.label)}</figure>"
     )
+
+
+def _label(text: str) -> str:
+    """What a template's picture was chosen to be."""
+    return f'<figcaption class="label" dir="auto">{escape(shorten(text, LONGEST_NAME))}</figcaption>' if text else ""
 
 
 def _original(words: Words, name: str, index: int, alt: str, file: str) -> str:
