@@ -21,11 +21,6 @@ export function makeDownload(text, address, name) {
   return make("a", { class: "action", href: address, download: name }, text);
 }
 
-/** A field with its label; `extra` stands below it. */
-export function makeField(label, field, ...extra) {
-  return make("label", { class: "field" }, make("span", {}, label), field, ...extra);
-}
-
 export function makeCheckbox(label, checked, attributes = {}) {
   return make("label", { class: "check" }, make("input", { type: "checkbox", checked, ...attributes }), label);
 }

@@ -12,7 +12,7 @@ const SIDE = 144;
 export const readHistory = () => keeping.read("history").filter(isEntry);
 
 /** Keep entries; of those that are no favorites, the newest. */
-export function writeHistory(entries) {
+function writeHistory(entries) {
   let room = MOST;
   keeping.write("history", entries.filter((entry) => entry.favorite || room-- > 0));
 }
@@ -47,7 +47,7 @@ export async function setFavoriteTile(drawing, tile, favorite) {
 }
 
 /** Whether this can be shown and used without harm: it may come from a file that anybody made. */
-export function isEntry(entry) {
+function isEntry(entry) {
   const texts = [entry?.recipe, entry?.prompt, entry?.seed, entry?.picture];
   return (
     texts.every((text) => typeof text === "string" && text.length < 100_000) &&
@@ -61,7 +61,8 @@ export function isEntry(entry) {
 async function add({ recipe, prompt, seed }, address) {
   const entry = { recipe, prompt, seed, time: Date.now(), favorite: false, picture: "" };
   addEntries([entry]);
-  addEntries([{ ...entry, picture: await shrink(address) }]);
+  const picture = await shrink(address).catch(() => "");
+  if (picture) addEntries([{ ...entry, picture }]);
 }
 
 /** A picture as a small data address. */

@@ -12,7 +12,7 @@ document.addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();
   if (/^[1-9]$/.test(key)) openTile(Number(key) - 1);
   else if (key === "s") openShare();
-  else if (key === "r") find("run")?.click();
+  else if (key === "r" && find("run")?.checkVisibility()) find("run").click();
   else return;
   event.preventDefault();
 });

@@ -4,7 +4,7 @@ import { findDrawing, linkTo, nameFile, recipeOf } from "./drawing.js";
 import { make, makeButton, makeCheckbox, makeDownload, openDialog, tell } from "./elements.js";
 import * as keeping from "./keeping.js";
 import { canCopyPictures, copyPicture, copyText, fetchFile, fitSheet, listNetworks, openSheet } from "./outward.js";
-import { ask, send } from "./server.js";
+import { send } from "./server.js";
 import { language, say } from "./words.js";
 
 /** Pages that were shared from this browser, the newest first, with their delete tokens. */

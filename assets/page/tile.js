@@ -40,6 +40,7 @@ class LargeTile {
 
   show(index) {
     const { tiles } = this.drawing;
+    const isTurning = this.index !== undefined;
     this.index = (index + tiles.length) % tiles.length;
     const { address, alt, seed, mark, reason } = tiles[this.index];
     const title = say("tile.number", { number: this.index + 1, count: tiles.length });
@@ -51,7 +52,7 @@ class LargeTile {
     const isLosing = this.actions.contains(document.activeElement);
     this.actions.replaceChildren(...this.listActions(tiles[this.index]));
     if (isLosing) this.dialog.querySelector("h2").focus();
-    tell(title);
+    if (isTurning) tell(title);
   }
 
   listActions(tile) {

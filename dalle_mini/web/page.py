@@ -26,6 +26,8 @@ from dalle_mini.web.settings import SettingsPanel
 from dalle_mini.web.studio import ROOM, Finished, Studio
 from dalle_mini.web.words import FIRST, Words, choose_words, read_words
 
+_FIELDS = ("box", "settings")
+"""Parts of the copy that Gradio's own components show."""
 _logger = logging.getLogger(__name__)
 
 
@@ -34,7 +36,7 @@ class Page:
 
     def __init__(self, studio: Studio, pictures: Pictures, examples: tuple[Example, ...]) -> None:
         self.studio, self.examples = studio, examples
-        self.i18n = gr.I18n(**{language: dict(words.texts) for language, words in read_words().items()})
+        self.i18n = gr.I18n(**{language: words.select(*_FIELDS) for language, words in read_words().items()})
         first = read_words()[FIRST]
         with gr.Blocks(title="DALL·E mini", analytics_enabled=False, fill_width=True) as self.blocks:
             self.header = make_html(markup.render_header(first), "header")

@@ -25,6 +25,10 @@ class Words:
         """The sentence of that key, as plain text, filled in."""
         return self.texts[key].format(**values)
 
+    def select(self, *parts: str) -> dict[str, str]:
+        """The sentences of some parts of the page, as they are."""
+        return {key: text for key, text in self.texts.items() if key.partition(".")[0] in parts}
+
     def count(self, key: str, count: int, **values: object) -> str:
         """The sentence for one, or for many; `{number}` is the count as a word, as far as nine."""
         number = self.texts.get(f"number.{count}", str(count))

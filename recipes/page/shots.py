@@ -66,8 +66,7 @@ def open_meme(page: Page) -> None:
     page.get_by_role("button", name="Meme").click()
     for place, text in (("Top text", "one does not simply"), ("Bottom text", "walk into the garden 🐱")):
         page.get_by_placeholder(place).fill(text)
-    page.wait_for_timeout(1000)
-    page.wait_for_load_state("networkidle")
+    page.locator(".stage img[alt*=garden]").wait_for()
 
 
 def open_panel(name: str) -> Callable[[Page], None]:
@@ -88,6 +87,7 @@ STATES = {
 
 
 def shoot(page: Page) -> Image.Image:
+    page.wait_for_function("[...document.images].every((image) => image.complete || image.loading === 'lazy')")
     page.wait_for_timeout(500)
     with Image.open(io.BytesIO(page.screenshot())) as picture:
         return picture.convert("RGB")

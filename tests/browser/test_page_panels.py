@@ -98,6 +98,36 @@ def test_this_is_told_in_plain_words_with_the_models_own_figures(open_page: Open
     expect(page.get_by_role("button", name="What is this?")).to_be_focused()
 
 
+def test_whoever_looks_elsewhere_is_told(open_page: OpenPage) -> None:
+    page = open_page(390, permissions=["notifications"])
+    page.evaluate(LOOK_ELSEWHERE)
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_label("Tell me by a notification").check()
+    draw(page, "a red car")
+    expect(page).to_have_title("✓ Your pictures are ready")
+    assert page.evaluate("told") == [["✓ Your pictures are ready", "a red car"]]
+    page.evaluate("hiding = false; document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page).to_have_title("DALL·E mini")
+    page.get_by_label("Tell me by a notification").uncheck()
+    page.evaluate("hiding = true")
+    draw(page, "a blue car")
+    expect(page).to_have_title("✓ Your pictures are ready")
+    assert len(page.evaluate("told")) == 1
+
+
+LOOK_ELSEWHERE = """() => {
+  window.hiding = true;
+  window.told = [];
+  Object.defineProperty(document, "hidden", {get: () => hiding});
+  window.Notification = class {
+    static permission = "granted";
+    static async requestPermission() { return "granted"; }
+    constructor(title, options) { told.push([title, options.body]); }
+  };
+}"""
+"""A tab in the background, and a system that shows notifications."""
+
+
 def test_another_language_is_spoken_everywhere(open_page: OpenPage) -> None:
     page = open_page(390, locale="es-MX")
     expect(page.get_by_role("button", name="¿Qué es esto?")).to_be_visible()
