@@ -5,7 +5,7 @@
 
 The lists have a prompt a line; ours lie in tests/. Prints one line of JSON, and no prompt unless `--show` asks for
 those that were taken wrongly. `--first-contact` keeps the figures of lists that the rules have not seen, in
-tests/safety/first_contact.json, and prints the table that docs/safety.md has of them.
+tests/safety/first_contact.json; `python -m recipes.figures fill` puts them into docs/safety.md.
 """
 
 import argparse
@@ -53,7 +53,6 @@ def measure_prompts(options: argparse.Namespace) -> dict[str, object]:
     seconds = time.process_time() - started
     if options.first_contact:
         keep_first_contact(options.first_contact, refuse, missed, allow, mistaken)
-        print(safety_prompts.first_contact_table())
     if options.show:
         print(*(f"missed: {prompt}" for prompt in missed), *(f"refused: {prompt}" for prompt in mistaken), sep="\n")
     return {

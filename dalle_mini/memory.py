@@ -44,8 +44,9 @@ def estimate(
     position = 2 * config.decoder_layers * config.d_model * itemsize
     caches = prompts * position * (lanes * config.image_length + config.max_text_length)
     logits = prompts * lanes * config.decoder_vocab_size * 4 * _LOGIT_COPIES
-    cells = (config.image_length * vqgan.downsampling**2) // vqgan.patch_size**2
-    workspace = cells * vqgan.ch * max(vqgan.ch_mult[:2]) * 4 * _ACTIVATIONS
+    decoder = vqgan.decoder_sizes
+    cells = (config.image_length * vqgan.downsampling**2) // decoder.patch_size**2
+    workspace = cells * decoder.ch * max(decoder.ch_mult[:2]) * 4 * _ACTIVATIONS
     pixels = 3 * config.image_length * vqgan.downsampling**2
     return Need(caches + logits + workspace, pixels * _PIXEL_COPIES + 4 * config.image_length)
 

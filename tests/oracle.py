@@ -128,17 +128,18 @@ def latents_of_pixels(tree: Tree, config: VQGANConfig, pixels) -> np.ndarray:
 def pixels_of_tokens(tree: Tree, config: VQGANConfig, tokens) -> np.ndarray:
     """Unclipped pixels of a square number of tokens."""
     side, width, groups = tree["decoder"], math.isqrt(len(tokens)), config.norm_groups
+    levels, patch_size = len(config.decoder_ch_mult or config.ch_mult), config.decoder_patch_size or config.patch_size
     codebook = _float64(tree["quantize"]["embedding"]["embedding"])
     hidden = _conv(codebook[np.reshape(tokens, (width, width))], tree["post_quant_conv"])
     hidden = _middle(_conv(hidden, side["conv_in"]), side["mid"], groups)
-    for index in reversed(range(len(config.ch_mult))):
+    for index in reversed(range(levels)):
         level = side[f"up_{index}"]
         hidden = _run_blocks(hidden, level, config.num_res_blocks + 1, groups)
         if index > 0:
             hidden = np.kron(hidden, np.ones((2, 2, 1)))
             hidden = _conv(hidden, level["upsample"]["conv"]) if "upsample" in level else hidden
     hidden = _conv(_swish(_group_norm(hidden, side["norm_out"], groups)), side["conv_out"])
-    return _channels_to_squares(hidden, config.patch_size)
+    return _channels_to_squares(hidden, patch_size)
 
 
 def _run_blocks(hidden: np.ndarray, level: Tree, count: int, groups: int) -> np.ndarray:

@@ -7,7 +7,6 @@ prompts and named the categories; rules never did.
 
 import codecs
 import itertools
-import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -89,23 +88,6 @@ def refused() -> list[str]:
 
 def allowed() -> list[str]:
     return written_innocents() + made_innocents()
-
-
-def first_contact_table() -> str:
-    """What the rules did on lists that they had not seen, as the documentation shows it."""
-    rows = ["| list, as the rules first met it | to refuse | refused | innocent | refused |", "|---|---|---|---|---|"]
-    for entry in json.loads((FOLDER / "first_contact.json").read_text(encoding="utf-8")):
-        refuse, allow = entry["refuse"], entry["allow"]
-        shares = _share(refuse, refuse - entry["missed"]), _share(allow, entry["mistaken"])
-        if misfiled := entry.get("misfiled"):
-            rest = _share(allow - misfiled, entry["mistaken"] - misfiled)
-            shares = shares[0], f"{shares[1]}; {rest} without {misfiled} filed wrongly"
-        rows.append(f"| {entry['list']} | {refuse or ''} | {shares[0]} | {allow or ''} | {shares[1]} |")
-    return "\n".join(rows)
-
-
-def _share(whole: int, part: int) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else ""
 
 
 def _lines(name: str) -> list[str]:

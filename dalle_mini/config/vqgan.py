@@ -14,7 +14,8 @@ class VQGANConfig:
 
     Two fields are ours, for small models. `patch_size` (1 in every published file): squares of that many pixels become
     channels before the first convolution and pixels again after the last, so that arithmetic is spent on coarse cells.
-    `norm_groups` (32 in every published file): with few channels, fewer groups.
+    `norm_groups` (32 in every published file): with few channels, fewer groups. The `decoder_` fields give the decoder
+    other sizes than the encoder has; None is the same.
     """
 
     ch: int = 128
@@ -30,9 +31,12 @@ class VQGANConfig:
     resamp_with_conv: bool = True
     patch_size: int = 1
     norm_groups: int = 32
+    decoder_ch: int | None = None
+    decoder_ch_mult: tuple[int, ...] | None = None
+    decoder_patch_size: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("ch_mult", "attn_resolutions"):
+        for name in ("ch_mult", "attn_resolutions", "decoder_ch_mult"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         check_types(self, "VQGAN config")
@@ -49,6 +53,27 @@ class VQGANConfig:
             "resolution",
             self.resolution,
             f"must divide by {self.downsampling}",
+        )
+        if self.decoder_sizes != self:
+            made = self.decoder_sizes.downsampling
+            require(made == self.downsampling, "decoder_patch_size", self.decoder_patch_size, self._mismatch(made))
+
+    def _mismatch(self, made: int) -> str:
+        return f"makes cells of {made} pixels with these decoder_ch_mult, the encoder reads {self.downsampling}"
+
+    @property
+    def decoder_sizes(self) -> "VQGANConfig":
+        """The sizes that the decoder is built with, in the fields that the encoder reads."""
+        if self.decoder_ch is self.decoder_ch_mult is self.decoder_patch_size is None:
+            return self
+        return dataclasses.replace(
+            self,
+            ch=self.decoder_ch or self.ch,
+            ch_mult=self.decoder_ch_mult or self.ch_mult,
+            patch_size=self.decoder_patch_size or self.patch_size,
+            decoder_ch=None,
+            decoder_ch_mult=None,
+            decoder_patch_size=None,
         )
 
     @property

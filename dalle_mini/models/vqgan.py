@@ -287,7 +287,7 @@ class VQGAN(nn.Module):
 
     def setup(self):
         self.encoder = Encoder(self.config)
-        self.decoder = Decoder(self.config)
+        self.decoder = Decoder(self.config.decoder_sizes)
         self.quantize = Quantizer(self.config)
         self.quant_conv = _conv1(self.config.embed_dim)
         self.post_quant_conv = _conv1(self.config.z_channels)

@@ -69,11 +69,11 @@ def build_section(cls: type[Section], tables: Mapping[str, dict[str, Any]], name
 
 def _read_value(kind: Any, value: Any, name: str) -> Any:
     """`value` as a field of type `kind` holds it: lists as tuples, and whole numbers as floats where those are due."""
+    if isinstance(kind, types.UnionType):
+        kind = next(option for option in typing.get_args(kind) if option is not type(None))
     if typing.get_origin(kind) is tuple and isinstance(value, list):
         item, _ = typing.get_args(kind)
         return tuple(_read_value(item, element, name) for element in value)
-    if isinstance(kind, types.UnionType):
-        kind = next(option for option in typing.get_args(kind) if option is not type(None))
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind or (kind is float and not math.isfinite(value)):

@@ -79,7 +79,8 @@ class PictureData:
 class LearningConfig:
     """`start_from` is the folder of a VQGAN of the same sizes, whose weights the run begins with in place of random
     ones; `codebook.plain_steps` must then be 0. With `part = "decoder"` encoder and codebook stay as they are, and so
-    does every token: a transformer that was trained on them still fits. The other choice is "all"."""
+    does every token: a transformer that was trained on them still fits. The decoder may then have other sizes, and
+    begins with random weights where it has. The other choice is "all"."""
 
     start_from: str = ""
     part: str = "all"
@@ -162,7 +163,17 @@ class VQGANTask:
     @property
     def start_weights(self) -> Params | None:
         """The weights in `start_from`, where the run file names it; ConfigError if they are of other sizes."""
-        return load_start(self.learning.start_from, self.config, load_vqgan)
+        load = load_vqgan if self.learning.part == "all" else self._load_tokens
+        return load_start(self.learning.start_from, self.config, load)
+
+    def _load_tokens(self, folder: str) -> tuple[VQGANConfig, Params]:
+        """A VQGAN whose decoder is replaced by a fresh one where it has other sizes than the run's."""
+        found, params = load_vqgan(folder)
+        if found.decoder_sizes == self.config.decoder_sizes:
+            return found, params
+        fresh = vqgan.init(jax.random.key(self.loop.seed), self.config)["decoder"]
+        decoder = {name: getattr(self.config, name) for name in ("decoder_ch", "decoder_ch_mult", "decoder_patch_size")}
+        return dataclasses.replace(found, **decoder), {**params, "decoder": fresh}
 
     def init(self) -> TrainState:
         key = jax.random.key(self.loop.seed)

@@ -27,6 +27,7 @@ OTHERS = {
     "plain resampling": {"resamp_with_conv": False, "ch_mult": (2, 1), "norm_groups": 4},
     "patches": {"patch_size": 2, "resolution": 16, "attn_resolutions": (8,)},
     "one level": {"ch_mult": (1,), "patch_size": 4, "resolution": 8, "attn_resolutions": ()},
+    "a decoder of its own": {"ch_mult": (1,), "patch_size": 4, "decoder_ch_mult": (1, 2), "decoder_patch_size": 2},
 }
 
 LIMIT = 1e-4

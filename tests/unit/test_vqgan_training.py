@@ -261,6 +261,23 @@ def test_training_the_decoder_leaves_every_token_as_it_is(place, start) -> None:
     assert metrics[-1]["psnr"] > metrics[0]["psnr"] + 1
 
 
+def test_a_decoder_of_other_sizes_begins_afresh_on_the_same_tokens(place, start) -> None:
+    stepper, fresh = start_stepper(
+        place,
+        'learning.part="decoder"',
+        "model.decoder_ch=8",
+        "model.decoder_ch_mult=[1]",
+        "model.decoder_patch_size=4",
+    )
+    state, metrics = stepper.take(fresh, 30)
+    config = stepper.task.config
+    pixels = jnp.asarray(next(stepper.task.batches(0)).arrays["pixels"], jnp.float32) / 255
+    expected = vqgan.encode(start, make_task(place).config, pixels)
+    assert np.array_equal(vqgan.encode(state.params, config, pixels), expected)
+    assert config.decoder_sizes.patch_size == 4 and config.decoder_sizes.ch_mult == (1,)
+    assert metrics[-1]["psnr"] > metrics[0]["psnr"] + 1
+
+
 def test_a_run_that_is_stopped_ends_as_an_unbroken_one_in_what_loads(place, tmp_path) -> None:
     overrides = ("losses.perceptual_weight=0", "adversary.weight=0", "optimizer.steps=6")
     whole, broken = (tmp_path / name for name in ("whole", "broken"))
@@ -291,6 +308,7 @@ def test_a_run_that_is_stopped_ends_as_an_unbroken_one_in_what_loads(place, tmp_
         ('losses.perceptual="nowhere"', CheckpointError, "nowhere", ""),
         ("discriminator.num_layers=3", ConfigError, "too small for the discriminator, which needs 24", "layers"),
         ('learning.part="head"', ConfigError, "'head'", "decoder"),
+        ("model.decoder_patch_size=4", ConfigError, "decoder_patch_size=4 makes cells of 8 pixels", ""),
         ('learning.start_from="nowhere"', ConfigError, "plain_steps=2", "set it to 0"),
         ("optimizer.accumulate=2", ConfigError, "accumulate", "batch_size"),
     ],
