@@ -13,8 +13,9 @@ export function findDrawing() {
 function readTile(name, template, tile) {
   const { index, seed, mark, prompt = template } = tile.dataset;
   const reason = tile.querySelector(".cover span")?.textContent ?? "";
+  const label = tile.querySelector(".label")?.textContent ?? "";
   const address = `pictures/${name}/${index}`;
-  return { index: Number(index), seed, mark, prompt, reason, alt: tile.querySelector("img").alt, address };
+  return { index: Number(index), seed, mark, prompt, label, reason, alt: tile.querySelector("img").alt, address };
 }
 
 /** The recipe of one picture of a drawing, alone; "" where the drawing has none. */

@@ -42,11 +42,11 @@ class LargeTile {
     const { tiles } = this.drawing;
     const isTurning = this.index !== undefined;
     this.index = (index + tiles.length) % tiles.length;
-    const { address, alt, seed, mark, reason } = tiles[this.index];
+    const { address, alt, label, seed, mark, reason } = tiles[this.index];
     const title = say("tile.number", { number: this.index + 1, count: tiles.length });
     this.dialog.querySelector("h2").textContent = title;
     Object.assign(this.picture, { src: `${address}.png`, alt });
-    const facts = [say("tile.seed", { seed }), mark && say("why.mark", { mark }), reason];
+    const facts = [label, say("tile.seed", { seed }), mark && say("why.mark", { mark }), reason];
     this.facts.textContent = facts.filter(Boolean).join(" · ");
     // What had the focus is gone; the title stays.
     const isLosing = this.actions.contains(document.activeElement);

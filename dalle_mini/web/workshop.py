@@ -1,13 +1,14 @@
 """Slow work with pictures that visitors ask for: memes, and telling where a picture is from; two at a time."""
 
+import asyncio
 import contextlib
 import json
 from typing import Annotated
 from urllib.parse import quote
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 
 from dalle_mini.errors import DalleMiniError
 from dalle_mini.generation import Generation
@@ -60,19 +61,22 @@ class Origin(BaseModel):
 
 def build_router(pictures: Pictures) -> APIRouter:
     """The routes; drawings are those that are kept."""
-    router, limiter = APIRouter(), CapacityLimiter(_AT_ONCE)
+    router, places = APIRouter(), asyncio.Semaphore(_AT_ONCE)
 
     @router.post("/pictures/{name}/meme")
     async def make_meme(name: str, wish: MemeWish) -> Response:
         """The PNG of a meme; the header `Lettering` says in JSON what could not be written."""
         generation = pictures.require(name)
-        return await to_thread.run_sync(_answer_meme, generation, wish, limiter=limiter)
+        async with places:
+            return await run_in_threadpool(_answer_meme, generation, wish)
 
     @router.post("/origin")
     async def tell_origin(request: Request, service: ServiceHere) -> Origin:
         """Where the picture file in the body is from, as far as it tells; nothing of it is kept."""
         service.buckets.take(find_visitor(request, service))
-        return await to_thread.run_sync(_trace, await request.body(), limiter=limiter)
+        content = await request.body()
+        async with places:
+            return await run_in_threadpool(_trace, content)
 
     return router
 
