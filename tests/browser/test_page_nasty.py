@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 from served import PATIENCE, Server
 from visiting import draw, find_status, run, visit
 
@@ -89,7 +89,7 @@ def test_nasty_links_seeds_and_files_stay_text(open_page: OpenPage, server: Serv
         check(page)
     page.get_by_role("button", name="Was this made here?").click()
     for text in (*NASTY, BRACES):
-        file = {"name": text.replace("/", "_"), "mimeType": "image/png", "buffer": text.encode()}
+        file = FilePayload(name=text.replace("/", "_"), mimeType="image/png", buffer=text.encode())
         page.get_by_label("Drop, paste or choose").set_input_files([file])
         expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text(
             "Use a PNG, JPEG, WebP or GIF picture."
