@@ -17,7 +17,8 @@ from collections.abc import Callable
 
 import dalle_mini
 from dalle_mini.cli.machine import describe_machine
-from dalle_mini.pipeline import DalleMini, decode_pixels
+from dalle_mini.pipeline import DalleMini
+from dalle_mini.pixels import decode_pixels
 
 PROMPT = "a red car at the beach"
 

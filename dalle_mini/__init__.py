@@ -10,7 +10,7 @@ Importing the package is instant: what needs JAX is imported when it is first us
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from dalle_mini.config import GenerationConfig
+from dalle_mini.config import Canvas, GenerationConfig, KeptTokens, Way
 from dalle_mini.errors import (
     Cancelled,
     CheckpointError,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cancelled",
+    "Canvas",
     "CheckpointError",
     "Client",
     "Closing",
@@ -45,11 +46,13 @@ __all__ = [
     "DeviceError",
     "Generation",
     "GenerationConfig",
+    "KeptTokens",
     "OutputError",
     "Overloaded",
     "PromptError",
     "PromptRejected",
     "SafetyOptions",
+    "Way",
     "available_models",
     "load",
 ]

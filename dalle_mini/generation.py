@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,14 @@ import numpy as np
 from PIL import Image
 
 from dalle_mini.arrays import Float, Int32, UInt8
-from dalle_mini.config import GenerationConfig
+from dalle_mini.config import PLAIN, GenerationConfig, KeptTokens, Way
 from dalle_mini.grid import compose_grid, compose_ranked, save_png
+from dalle_mini.labels import compose_labeled
 from dalle_mini.ranking import Clip, RankerId, WordWeights, choose, rank
 from dalle_mini.safety.blur import blur
 from dalle_mini.safety.verdict import Verdict
 from dalle_mini.text.tokenizer import PromptReading
+from dalle_mini.tiles import Tile, plan_tiles
 from dalle_mini.version import __version__
 
 
@@ -80,7 +83,7 @@ class Generation:
 
     `ranker` chose them, if there is one; `went_by` says which words of the prompt the model knows, where its release
     can tell. `verdicts` are one for each, None where nobody looked; `blurs` says whether a flagged one is shown, and
-    written to files, blurred.
+    written to files, blurred. `frames` are the grid as it came about, where somebody wanted to see that.
     """
 
     release: str
@@ -92,6 +95,18 @@ class Generation:
     went_by: str = ""
     verdicts: tuple[Verdict, ...] | None = None
     blurs: bool = True
+    way: Way = PLAIN
+    frames: tuple[Image.Image, ...] = ()
+
+    @functools.cached_property
+    def tiles(self) -> tuple[Tile, ...]:
+        """What every picture that is shown was drawn from."""
+        return plan_tiles(self.reading.prompt, self.way, images=self.settings.images)
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The prompt of every picture that is shown."""
+        return tuple(tile.words for tile in self.tiles)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -114,8 +129,22 @@ class Generation:
     def candidate_image(self, place: int) -> Image.Image:
         """A candidate as it may be seen: blurred where it was flagged."""
         image = self.candidates.image(place)
+        return blur(image) if self.is_blurred(place) else image
+
+    def is_blurred(self, place: int) -> bool:
+        """Whether a candidate may be seen blurred only."""
         verdict = self.verdict(place)
-        return blur(image) if self.blurs and verdict and verdict.flagged else image
+        return self.blurs and verdict is not None and verdict.flagged
+
+    def tile_tokens(self, index: int) -> KeptTokens | None:
+        """All tokens of picture `index`, to draw on; None where it is blurred, for they would show it as it is."""
+        return self._tokens_of(self.candidates.shown[index])
+
+    def _tokens_of(self, place: int) -> KeptTokens | None:
+        is_unseen = self.verdicts is not None and self.verdict(place) is None
+        if is_unseen or self.is_blurred(place):
+            return None
+        return KeptTokens(tuple(map(int, self.candidates.tokens[place])))
 
     def verdict(self, place: int) -> Verdict | None:
         """What was said of a candidate, if anybody looked at it: only those that are shown are looked at."""
@@ -156,28 +185,46 @@ class Generation:
     @property
     def recipe(self) -> dict[str, Any]:
         """What draws this grid again."""
-        ranker = {"name": self.ranker.name, "digest": self.ranker.digest} if self.ranker else None
-        return {
-            "version": __version__,
-            "release": self.release,
-            "prompt": self.reading.prompt,
-            "seed": self.seed,
-            **self.settings.to_dict(),
-            "ranker": ranker,
-        }
+        return self._describe(self.reading.prompt, self.seed, self.settings, self.way, self.ranker)
 
     def tile_recipe(self, index: int) -> dict[str, Any]:
-        """What draws picture `index` again, alone."""
+        """What draws picture `index` again, alone, and its tokens, to draw on."""
         return self.candidate_recipe(self.candidates.shown[index])
 
     def candidate_recipe(self, place: int) -> dict[str, Any]:
-        """What draws a candidate again, alone: no ranker has a say in that."""
-        alone = {"seed": self.candidates.seeds[place], "images": 1, "candidates": 1, "variety": 0.0, "ranker": None}
-        return {**self.recipe, **alone}
+        """What draws a candidate again, alone: no ranker has a say in that. Its tokens are told if it may be seen."""
+        alone = dataclasses.replace(self.settings, images=1, candidates=1, variety=0.0)
+        # Without prompts of their own, all candidates are of the first tile's.
+        tile = self.tiles[place] if self.way.has_many_prompts else self.tiles[0]
+        prompt, *others = tile.shares
+        way = Way(kept=self.way.kept)
+        if others:
+            way = dataclasses.replace(way, morph_to=tile.other, morph_share=tile.share)
+        recipe = self._describe(prompt, self.candidates.seeds[place], alone, way, None)
+        tokens = self._tokens_of(place)
+        return recipe | ({"tokens": tokens.to_text()} if tokens else {})
+
+    def _describe(
+        self, prompt: str, seed: int, settings: GenerationConfig, way: Way, ranker: RankerId | None
+    ) -> dict[str, Any]:
+        return {
+            "version": __version__,
+            "release": self.release,
+            "prompt": prompt,
+            "seed": seed,
+            **settings.to_dict(),
+            **way.to_dict(),
+            "ranker": {"name": ranker.name, "digest": ranker.digest} if ranker else None,
+        }
 
     def grid(self) -> Image.Image:
-        """All pictures on one sheet: 3×3 for nine."""
-        return compose_grid(self.images)
+        """All pictures on one sheet: 3×3 for nine; with labels where their prompts differ."""
+        return self.compose(self.images)
+
+    def compose(self, images: Sequence[Image.Image]) -> Image.Image:
+        """Such a sheet of `images` that stand for the pictures."""
+        labels = [tile.label for tile in self.tiles]
+        return compose_labeled(images, labels) if any(labels) else compose_grid(images)
 
     def sheet(self) -> Image.Image:
         """All candidates on one sheet, best first with their marks; those left out are gray."""

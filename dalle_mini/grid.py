@@ -26,6 +26,8 @@ _HINT = "use a PNG as it was downloaded"
 def compose_grid(images: Sequence[Image.Image], *, columns: int | None = None) -> Image.Image:
     """The pictures in rows on white, a small gap between them; small pictures are enlarged to 256 pixels a tile.
 
+    White shows, too, where a picture is transparent.
+
     Without `columns` the grid is as square as it can be: three columns for nine pictures.
     """
     if not images:
@@ -37,7 +39,8 @@ def compose_grid(images: Sequence[Image.Image], *, columns: int | None = None) -
     sheet = Image.new("RGB", (columns * (width + GAP) - GAP, rows * (height + GAP) - GAP), "white")
     for index, tile in enumerate(tiles):
         row, column = divmod(index, columns)
-        sheet.paste(tile, (column * (width + GAP), row * (height + GAP)))
+        mask = tile if tile.has_transparency_data else None
+        sheet.paste(tile, (column * (width + GAP), row * (height + GAP)), mask)
     return sheet
 
 

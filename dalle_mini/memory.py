@@ -37,12 +37,18 @@ class Free:
 
 
 def estimate(
-    config: TransformerConfig, vqgan: VQGANConfig, settings: GenerationConfig, *, lanes: int, itemsize: int
+    config: TransformerConfig,
+    vqgan: VQGANConfig,
+    settings: GenerationConfig,
+    *,
+    lanes: int,
+    texts: int = 1,
+    itemsize: int,
 ) -> Need:
-    """What drawing `lanes` pictures at a time takes, with numbers of `itemsize` bytes."""
+    """What drawing `lanes` pictures of `texts` prompts at a time takes, with numbers of `itemsize` bytes."""
     prompts = 1 if settings.guidance_scale == 1 else 2
     position = 2 * config.decoder_layers * config.d_model * itemsize
-    caches = prompts * position * (lanes * config.image_length + config.max_text_length)
+    caches = prompts * position * (lanes * config.image_length + texts * config.max_text_length)
     logits = prompts * lanes * config.decoder_vocab_size * 4 * _LOGIT_COPIES
     decoder = vqgan.decoder_sizes
     cells = (config.image_length * vqgan.downsampling**2) // decoder.patch_size**2

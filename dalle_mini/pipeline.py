@@ -6,7 +6,6 @@ watch or to stop half-way.
 
 import dataclasses
 import functools
-import hashlib
 import logging
 import math
 import os
@@ -20,31 +19,42 @@ import numpy as np
 from PIL import Image
 
 from dalle_mini import memory, sampling
-from dalle_mini.arrays import Array, Float, Int32, Params, UInt8
+from dalle_mini.arrays import Float, Params
 from dalle_mini.checkpoints.card import declares_no_people
 from dalle_mini.checkpoints.generation import read_generation
 from dalle_mini.checkpoints.releases import RANKER, ResolvedRelease, resolve
 from dalle_mini.checkpoints.store import load_transformer, load_vqgan
-from dalle_mini.config import MAX_CANDIDATES, GenerationConfig, TransformerConfig, VQGANConfig, check_seed
+from dalle_mini.config import (
+    MAX_CANDIDATES,
+    PLAIN,
+    UNKNOWN,
+    Canvas,
+    GenerationConfig,
+    KeptTokens,
+    TransformerConfig,
+    VQGANConfig,
+    Way,
+    check_seed,
+)
+from dalle_mini.drawing import LANES, Drawn, Plan, draw_tokens, image_seeds, preview_places
 from dalle_mini.errors import CheckpointError, ConfigError
 from dalle_mini.generation import Candidates, Generation, rank_candidates
-from dalle_mini.models import vqgan
+from dalle_mini.pixels import decode_pixels, read_canvas
 from dalle_mini.ranking import Clip
+from dalle_mini.safety.blur import blur
 from dalle_mini.safety.options import SafetyOptions
 from dalle_mini.safety.pictures import ClipChecker, PictureCheck, load_bundled
 from dalle_mini.safety.prompts import DEFAULT_MODE
 from dalle_mini.safety.verdict import Verdict
 from dalle_mini.text.lexicon import Lexicon
-from dalle_mini.text.tokenizer import EncodedPrompts, Tokenizer
-
-LANES = 9
-"""Images are always drawn this many at a time, the last ones unused where fewer are wanted: products of another number
-of rows round differently, and a picture must not depend on how many are drawn beside it."""
+from dalle_mini.text.tokenizer import EncodedPrompts, PromptReading, Tokenizer, join_readings
+from dalle_mini.tiles import Tile, list_prompts, plan_tiles
+from dalle_mini.unfinished import rewind, show_unfinished
 
 CANDIDATES_A_PICTURE = 4
 """What an accelerator draws for each picture that is shown, where there is a ranker and nobody says otherwise."""
 
-_PREVIEWS = 8
+REPLAY_FRAMES = 24
 _logger = logging.getLogger(__name__)
 
 
@@ -102,11 +112,14 @@ class DalleMini:
         top_p: float | None = None,
         candidates: int | None = None,
         variety: float | None = None,
+        not_this: str | None = None,
+        way: Way = PLAIN,
     ) -> Generation:
         """Draw `prompt`; what is None is the release's default, and a random seed.
 
         Of the `candidates` that are drawn, the ranker chooses the `images` that are shown. A picture depends on the
-        prompt, the settings and its own seed alone, never on how many are drawn.
+        prompt, the settings and its own seed alone, never on how many are drawn. `way` is for grids of several prompts,
+        and for pictures that begin with the tokens of another.
         """
         settings = self.settings(
             images=images,
@@ -116,8 +129,9 @@ class DalleMini:
             top_p=top_p,
             candidates=candidates,
             variety=variety,
+            not_this=not_this,
         )
-        *_, last = self.draw(prompt, settings, seed=seed)
+        *_, last = self.draw(prompt, settings, seed=seed, way=way)
         assert last.result is not None
         return last.result
 
@@ -125,17 +139,29 @@ class DalleMini:
         """Which words of the prompt the model knows, in a line; "" where the release brings no lexicon."""
         return self.lexicon.read(prompt).sentence(self.name) if self.lexicon else ""
 
-    def settings(self, **changes: float | None) -> GenerationConfig:
+    def read(self, prompt: str, settings: GenerationConfig, way: Way = PLAIN) -> PromptReading:
+        """How the prompt, or all prompts that it makes, would be read; PromptError where something can't be."""
+        prompts = list_prompts(plan_tiles(prompt, way, images=settings.images))
+        if settings.not_this:
+            self.tokenizer.encode([settings.not_this])
+        return join_readings(prompt, self.tokenizer.encode(prompts).readings)
+
+    def settings(self, **changes: float | str | None) -> GenerationConfig:
         """The release's defaults with `changes`; None changes nothing. Candidates are left to `complete`."""
         given = {name: value for name, value in changes.items() if value is not None}
         return dataclasses.replace(self.defaults, **{"candidates": None, **given})
 
-    def complete(self, settings: GenerationConfig) -> GenerationConfig:
+    def complete(self, settings: GenerationConfig, way: Way = PLAIN) -> GenerationConfig:
         """`settings` with the number of candidates; ConfigError where they can't be ranked.
 
         Unless said, the release's `generation.json` decides; else as many as are shown on a CPU, and four times as many
-        on an accelerator.
+        on an accelerator. In a grid of many prompts every picture has its place, and nothing is left to choose.
         """
+        if way.has_many_prompts:
+            if (settings.candidates or 0) > settings.images:
+                found = f"candidates={settings.candidates} of which {settings.images} are shown"
+                raise ConfigError(f"{found}: a grid of several prompts shows all", hint="leave candidates out")
+            return dataclasses.replace(settings, candidates=settings.images, variety=0.0)
         count = settings.candidates
         if count is None:
             count = min(self._usual_candidates(settings.images), MAX_CANDIDATES)
@@ -162,56 +188,106 @@ class DalleMini:
         return dataclasses.replace(self, ranker=None, defaults=defaults, check=check)
 
     def draw(
-        self, prompt: str, settings: GenerationConfig | None = None, *, seed: int | None = None
+        self, prompt: str, settings: GenerationConfig | None = None, *, seed: int | None = None, way: Way = PLAIN
     ) -> Generator[Progress]:
         """Draw chunk by chunk; the last `Progress` holds the result. Closing the generator stops the drawing.
 
-        ConfigError where the candidates can't be ranked or find no room, PromptError for what can't be read, and
-        PromptRejected for what is not drawn.
+        ConfigError where the candidates can't be ranked or find no room, or kept tokens are not the model's,
+        PromptError for what can't be read, and PromptRejected for what is not drawn.
         """
-        self.safety.check(prompt)
-        settings = self.complete(settings or self.settings())
+        settings = settings or self.settings()
+        tiles = plan_tiles(prompt, way, images=settings.images)
+        prompts = list_prompts(tiles)
+        for text in (*prompts, settings.not_this):
+            self.safety.check(text)
+        settings = self.complete(settings, way)
         seed = check_seed(secrets.randbelow(2**32) if seed is None else seed)
-        encoded = self.tokenizer.encode([prompt])
-        if self.ranker:
-            self.ranker.tokenizer.encode([prompt])  # what it can't read is to be known before there is work to lose
-        self._require_room(settings)
-        return self._draw(encoded, settings, seed)
+        encoded = self.tokenizer.encode(prompts)
+        if self.ranker and not way.has_many_prompts:
+            self.ranker.tokenizer.encode(prompts)  # what it can't read is to be known before there is work to lose
+        plan = self._plan(tiles, encoded, settings, seed, way)
+        self._require_room(settings, way)
+        return self._draw(plan, join_readings(prompt, encoded.readings), seed, way)
 
-    def _require_room(self, settings: GenerationConfig) -> None:
+    def keep(self, canvas: Canvas) -> KeptTokens:
+        """What stays of a picture to draw on, as `Way(kept=…)`; DataError and ConfigError as `read_canvas`."""
+        return read_canvas(self.vqgan_params, self.vqgan_config, canvas, length=self.config.image_length)
+
+    def replay(self, drawn: Generation, *, frames: int = REPLAY_FRAMES) -> Generator[Image.Image]:
+        """The grid as it came about, for `animation.encode_animation`; the last frame is the finished one.
+
+        Tokens tell it all, so this takes the VQGAN alone, as long as so many grids.
+        """
+        length = self.config.image_length
+        given = np.array(drawn.way.kept.tokens if drawn.way.kept else [UNKNOWN] * length) != UNKNOWN
+        for frame in range(1, frames):
+            past = rewind(drawn.tokens, math.ceil(frame * length / frames), given)
+            pictures = [show_unfinished(tokens, self._decode) for tokens in past]
+            hidden = map(drawn.is_blurred, drawn.candidates.shown)
+            yield drawn.compose([blur(seen) if hide else seen for seen, hide in zip(pictures, hidden, strict=True)])
+        yield drawn.grid()
+
+    def _require_room(self, settings: GenerationConfig, way: Way) -> None:
         itemsize = jax.tree.leaves(self.params)[0].dtype.itemsize
-        need = memory.estimate(self.config, self.vqgan_config, settings, lanes=LANES, itemsize=itemsize)
+        texts = LANES if way.has_many_prompts else 1
+        need = memory.estimate(self.config, self.vqgan_config, settings, lanes=LANES, texts=texts, itemsize=itemsize)
         memory.require_room(need, memory.find_free(), settings)
 
-    def _draw(self, encoded: EncodedPrompts, settings: GenerationConfig, seed: int) -> Generator[Progress]:
-        length, count = self.config.image_length, settings.candidates
+    def _plan(
+        self, tiles: tuple[Tile, ...], encoded: EncodedPrompts, settings: GenerationConfig, seed: int, way: Way
+    ) -> Plan:
+        count = settings.candidates
         assert count is not None
-        seeds = image_seeds(seed, count)
-        text = sampling.Text(jnp.asarray(encoded.tokens), jnp.asarray(encoded.mask))
+        given = np.full(self.config.image_length, UNKNOWN, np.int32)
+        if way.kept:
+            way.kept.require_fit(len(given), self.vqgan_config.codebook_size)
+            given = np.array(way.kept.tokens, np.int32)
+        against = self.tokenizer.encode([settings.not_this]) if settings.not_this else self.tokenizer.encode_empty(1)
+        rows = zip(encoded.tokens[:, None], encoded.mask[:, None], strict=True)
+        return Plan(
+            settings=settings,
+            # On the way from one prompt to another, one seed makes neighbors alike.
+            seeds=(seed,) * count if way.morph_to and way.morph_share is None else image_seeds(seed, count),
+            tiles=tiles if way.has_many_prompts else tiles[:1] * count,
+            texts={text.prompt: _as_text(*row) for text, row in zip(encoded.readings, rows, strict=True)},
+            against=_as_text(against.tokens, against.mask),
+            given=given,
+        )
+
+    def _draw(self, plan: Plan, reading: PromptReading, seed: int, way: Way) -> Generator[Progress]:
+        length, count, settings = self.config.image_length, len(plan.seeds), plan.settings
+        # One CLIP's word on pictures of several prompts could not be compared.
+        ranker = None if way.has_many_prompts else self.ranker
         side = math.isqrt(length) * self.vqgan_config.downsampling
         tokens, pixels = np.zeros((count, length), np.int32), np.zeros((count, side, side, 3), np.uint8)
         embedded = []
-        for start in range(0, count, LANES):
-            lanes = slice(start, min(start + LANES, count))
-            for position, drawn in self._draw_batch(text, settings, seeds[lanes]):
-                tokens[lanes] = drawn
-                if position == length:
-                    pixels[lanes] = [self._decode(row) for row in drawn]
-                    if self.ranker:
-                        embedded.append(self.ranker.embed_images(pixels[lanes]))
-                if position < length or lanes.stop < count:
-                    done = (start // LANES * length + position) // math.ceil(count / LANES)
-                    preview = functools.partial(self._preview, pixels, drawn, lanes, position, settings.images)
-                    yield Progress(done, length, settings, preview)
-        reading = encoded.readings[0]
-        candidates = Candidates(seeds, tokens, pixels, shown=tuple(range(settings.images)))
-        rows, ranker = None, None
-        if self.ranker:
-            rows, ranker = np.concatenate(embedded), self.ranker.id
-            candidates = rank_candidates(candidates, self.ranker, rows, reading.prompt, variety=settings.variety)
-        verdicts = self._look_at(candidates, rows)
-        went_by = self.went_by(reading.prompt)
-        result = Generation(self.name, reading, seed, settings, candidates, ranker, went_by, verdicts)
+        for drawn in draw_tokens(self.params, self.config, plan, codebook_size=self.vqgan_config.codebook_size):
+            places, position = drawn.places, drawn.position
+            tokens[places] = drawn.tokens
+            if position == length:
+                pixels[places] = [self._decode(row) for row in drawn.tokens]
+                if ranker:
+                    embedded.append(ranker.embed_images(pixels[places]))
+            if position < length or places.stop < count:
+                done = (places.start // LANES * length + position) // math.ceil(count / LANES)
+                preview = functools.partial(self._preview, pixels, drawn, settings.images)
+                yield Progress(done, length, settings, preview)
+        candidates = Candidates(plan.seeds, tokens, pixels, shown=tuple(range(settings.images)))
+        rows = None
+        if ranker:
+            rows = np.concatenate(embedded)
+            candidates = rank_candidates(candidates, ranker, rows, reading.prompt, variety=settings.variety)
+        result = Generation(
+            self.name,
+            reading,
+            seed,
+            settings,
+            candidates,
+            ranker=ranker.id if ranker else None,
+            went_by=self.went_by(*plan.texts) if len(plan.texts) == 1 else "",
+            verdicts=self._look_at(candidates, rows),
+            way=way,
+        )
         yield Progress(length, length, settings, lambda: list(result.images), result)
 
     def _look_at(
@@ -223,37 +299,19 @@ class DalleMini:
         shown = list(candidates.shown)
         return self.check.check([*map(candidates.image, shown)], None if embedded is None else embedded[shown])
 
-    def _draw_batch(self, text: sampling.Text, settings: GenerationConfig, seeds: tuple[int, ...]):
-        """Yields (position, tokens so far) of up to `LANES` images, chunk after chunk."""
-        length = self.config.image_length
-        filled = list(seeds) + [0] * (LANES - len(seeds))
-        empty = None
-        if settings.guidance_scale != 1:
-            empty = sampling.Text(*map(jnp.asarray, self.tokenizer.encode_empty(1)))
-        state = sampling.start(self.params, self.config, text, empty, sampling.image_keys(filled))
-        steps = chunk_length(length)
-        for position in range(steps, length + 1, steps):
-            state = sampling.advance(
-                self.params, self.config, state, settings, steps=steps, codebook_size=self.vqgan_config.codebook_size
-            )
-            yield position, np.asarray(state.tokens)[: len(seeds)]
-
     def _decode(self, tokens: np.ndarray) -> np.ndarray:
         return np.asarray(decode_pixels(self.vqgan_params, self.vqgan_config, tokens))
 
-    def _preview(
-        self, pixels: np.ndarray, drawn: np.ndarray, lanes: slice, position: int, shown: int
-    ) -> list[Image.Image]:
-        """Pictures as far as they are drawn, `drawn` those of `lanes` up to `position`; the rest is transparent."""
-        length = self.config.image_length
-        finished = lanes.stop if position == length else lanes.start
+    def _preview(self, pixels: np.ndarray, drawn: Drawn, shown: int) -> list[Image.Image]:
+        """Pictures as far as they are drawn; the rest is transparent."""
+        start, stop = drawn.places.start, drawn.places.stop
+        finished = stop if drawn.position == self.config.image_length else start
         pictures = []
-        for place in preview_places(lanes.start, shown, len(pixels)):
+        for place in preview_places(start, shown, len(pixels)):
             if place < finished:
                 picture = Image.fromarray(pixels[place])
-            elif place < lanes.stop:
-                unfinished = self._decode(_continue_rows(drawn[place - lanes.start], position))
-                picture = _clear_below(unfinished, position, length)
+            elif place < stop:
+                picture = show_unfinished(drawn.tokens[place - start], self._decode)
             else:
                 picture = Image.new("RGBA", pixels.shape[1:3])
             pictures.append(picture)
@@ -327,57 +385,8 @@ def _load_check(found: ResolvedRelease, ranker: Clip | None, pictures: str) -> P
     return PictureCheck((checker,), opinion)
 
 
-def image_seeds(seed: int, count: int) -> tuple[int, ...]:
-    """The seed of every picture of a grid: the first is the grid's own, the others are hashed from it."""
-    return (seed, *(_hashed_seed(seed, index) for index in range(1, count)))
-
-
-def _hashed_seed(seed: int, index: int) -> int:
-    digest = hashlib.blake2b(f"{seed}/{index}".encode(), digest_size=4).digest()
-    return int.from_bytes(digest, "big")
-
-
-def preview_places(start: int, shown: int, count: int) -> range:
-    """Which of `count` candidates stand for the `shown` ones while the batch that begins at `start` is drawn."""
-    page = max(shown, LANES)
-    first = min(start // page * page, count - shown)
-    return range(first, first + shown)
-
-
-def chunk_length(image_length: int) -> int:
-    """Tokens drawn in one program: the largest divisor of the length that leaves at least eight chunks."""
-    most = max(1, image_length // _PREVIEWS)
-    return max(steps for steps in range(1, most + 1) if image_length % steps == 0)
-
-
-@functools.partial(jax.jit, static_argnames="config")
-def decode_pixels(
-    params: Params, config: VQGANConfig, tokens: Int32[Array, "image"]
-) -> UInt8[Array, "height width channels"]:
-    """One picture of its tokens; alone, so that it rounds the same whatever is decoded beside it."""
-    pixels = vqgan.decode(params, config, tokens[None])[0].astype(jnp.float32)
-    # Quirk: values are cut to bytes, not rounded, as the original does.
-    return (jnp.clip(pixels, 0, 1) * 255).astype(jnp.uint8)
-
-
-def _continue_rows(tokens: np.ndarray, end: int) -> np.ndarray:
-    """Tokens with the missing ones taken from the row above, so that the last drawn row meets a likely neighbor."""
-    side = math.isqrt(len(tokens))
-    tokens = tokens.copy()
-    for position in range(max(end, 1), len(tokens)):
-        tokens[position] = tokens[max(position - side, 0)]
-    return tokens
-
-
-def _clear_below(pixels: np.ndarray, end: int, length: int) -> Image.Image:
-    """The picture, transparent where its tokens are still to come."""
-    side = math.isqrt(length)
-    rows, columns = divmod(end, side)
-    pixels = np.array(Image.fromarray(pixels).convert("RGBA"))
-    cell = pixels.shape[0] // side
-    pixels[(rows + 1) * cell :] = 0
-    pixels[rows * cell : (rows + 1) * cell, columns * cell :] = 0
-    return Image.fromarray(pixels)
+def _as_text(tokens: np.ndarray, mask: np.ndarray) -> sampling.Text:
+    return sampling.Text(jnp.asarray(tokens), jnp.asarray(mask))
 
 
 def enable_compilation_cache() -> None:

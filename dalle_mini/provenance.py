@@ -11,6 +11,7 @@ import warnings
 
 from PIL import Image, ImageOps
 
+from dalle_mini.config import KeptTokens
 from dalle_mini.errors import DalleMiniError, DataError
 from dalle_mini.grid import extract_recipe
 from dalle_mini.recipe import Recipe
@@ -46,6 +47,16 @@ def trace_picture(content: bytes) -> Provenance:
         except DalleMiniError as error:
             recipe, note = None, str(error)
     return Provenance(recipe, note, find_mark(pixels))
+
+
+def read_tokens(content: bytes) -> KeptTokens | None:
+    """The tokens that a PNG says it was drawn with, if it says so: a claim, like all of a recipe."""
+    with _open(content) as image:
+        try:
+            image.load()
+            return KeptTokens.from_text(extract_recipe(image).get("tokens", ""))
+        except (DalleMiniError, OSError, ValueError, SyntaxError):
+            return None
 
 
 def open_upload(content: bytes) -> Image.Image:

@@ -1,21 +1,23 @@
 """Drawing image tokens one by one, with classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598).
 
-`start` reads the prompts once; `advance` draws a chunk of tokens inside one compiled program. Every image has a key of
-its own and draws position p with fold_in(key, p), so a picture depends on its seed and not on its neighbors. Rows are
-ordered conditional first. Guidance, temperature and the filters are traced: changing them compiles nothing.
+`read` reads a prompt once, `start` makes room, and `advance` draws a chunk of tokens inside one compiled program. Every
+image has a key of its own and draws position p with fold_in(key, p), so a picture depends on its seed and not on its
+neighbors. Rows are ordered conditional first. Guidance, temperature and the filters are traced: changing them compiles
+nothing. So are tokens that are given instead of drawn.
 """
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from dalle_mini.arrays import Array, Bool, Float, Int32, Key, Params
-from dalle_mini.config import GenerationConfig, TransformerConfig
+from dalle_mini.config import UNKNOWN, GenerationConfig, TransformerConfig
 from dalle_mini.models import transformer
-from dalle_mini.models.transformer import KeyValue
+from dalle_mini.models.attention import KeyValue
 
 MOST_SORTED = 256
 """With top-k on, this many best logits are enough to sort: a tenth of the cost of sorting all."""
@@ -39,24 +41,6 @@ class Filters(NamedTuple):
         )
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class DecodeState:
-    """A drawing under way: `tokens` are valid before `position`."""
-
-    tokens: Int32[Array, "images image"]
-    position: Int32[Array, ""]
-    keys: Key[Array, "images"]
-    caches: tuple[KeyValue, ...]
-    cross: tuple[KeyValue, ...]
-    text_mask: Bool[Array, "batch text"]
-
-
-def image_keys(seeds: list[int]) -> Key[Array, "images"]:
-    """One key per image seed."""
-    return jax.vmap(jax.random.key)(jnp.asarray(seeds, jnp.uint32))
-
-
 class Text(NamedTuple):
     """Tokenized prompts; `mask` is True on real tokens."""
 
@@ -64,41 +48,77 @@ class Text(NamedTuple):
     mask: Bool[Array, "batch text"]
 
 
+class Source(NamedTuple):
+    """A prompt as every decoder layer attends to it, then, with guidance, what is guided away from.
+
+    Of several prompts that are mixed, all that is stacked, and `shares` say how much of each an image gets.
+    """
+
+    cross: tuple[KeyValue, ...]
+    mask: Bool[Array, "*texts batch text"]
+    shares: Float[Array, "images texts"] | None = None
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class DecodeState:
+    """A drawing under way: from `position` on, `tokens` are those that were given, or UNKNOWN."""
+
+    tokens: Int32[Array, "images image"]
+    position: Int32[Array, ""]
+    keys: Key[Array, "images"]
+    caches: tuple[KeyValue, ...]
+
+
+def image_keys(seeds: list[int]) -> Key[Array, "images"]:
+    """One key per image seed."""
+    return jax.vmap(jax.random.key)(jnp.asarray(seeds, jnp.uint32))
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def read(params: Params, config: TransformerConfig, prompt: Text, against: Text | None) -> Source:
+    """Read a prompt; `against` is what to guide away from: the empty prompt, or another.
+
+    None draws without guidance at half the work.
+    """
+    text = prompt if against is None else jax.tree.map(lambda *halves: jnp.concatenate(halves), prompt, against)
+    states = transformer.encode(params, config, text.tokens, text.mask)
+    return Source(transformer.project_cross(params, config, states), text.mask)
+
+
+@jax.jit
+def mix(sources: Sequence[Source], shares: Float[Array, "images texts"]) -> Source:
+    """Prompts that were read one by one, for the same images; each image draws from each as much as `shares` say.
+
+    What is mixed is what a layer's cross-attention gives, the outer interpolation of He et al. 2024 (arXiv 2403.17924):
+    prompts need not be of one length, and an image whose share of a prompt is 1 is what that prompt alone draws.
+    """
+
+    cross, mask = jax.tree.map(lambda *texts: jnp.stack(texts), *[(source.cross, source.mask) for source in sources])
+    return Source(cross, mask, shares)
+
+
 @functools.partial(jax.jit, static_argnames="config")
 def start(
-    params: Params,
-    config: TransformerConfig,
-    prompts: Text,
-    empty: Text | None,
-    keys: Key[Array, "images"],
+    config: TransformerConfig, source: Source, keys: Key[Array, "images"], given: Int32[Array, "images image"]
 ) -> DecodeState:
-    """Read the prompts and make room for the images; each prompt serves a run of consecutive images.
-
-    `empty` holds the empty prompt, once for every prompt, to guide by; None draws without guidance at half the work.
-    """
-    text = prompts if empty is None else jax.tree.map(lambda *halves: jnp.concatenate(halves), prompts, empty)
-    states = transformer.encode(params, config, text.tokens, text.mask)
-    images = keys.shape[0]
-    rows = images if empty is None else 2 * images
-    return DecodeState(
-        tokens=jnp.zeros((images, config.image_length), jnp.int32),
-        position=jnp.int32(0),
-        keys=keys,
-        caches=transformer.empty_cache(config, rows, states.dtype),
-        cross=transformer.project_cross(params, config, states),
-        text_mask=text.mask,
-    )
+    """Make room for the images; tokens that are `given`, and not UNKNOWN, are taken instead of drawn."""
+    rows = keys.shape[0] * source.mask.shape[-2]
+    caches = transformer.empty_cache(config, rows, source.cross[0].key.dtype)
+    return DecodeState(given, jnp.int32(0), keys, caches)
 
 
 @functools.partial(
     jax.jit, static_argnames=("config", "steps", "codebook_size", "sorted_size"), donate_argnames="state"
 )
-def _advance(params, config, state, filters, steps, codebook_size, sorted_size) -> DecodeState:
+def _advance(params, config, source, state, filters, steps, codebook_size, sorted_size) -> DecodeState:
     def step(_, state: DecodeState) -> DecodeState:
-        logits, caches = _guided_logits(params, config, state, filters.guidance_scale)
+        logits, caches = _guided_logits(params, config, source, state, filters.guidance_scale)
         keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(state.keys, state.position)
         drawn = draw(keys, logits[:, :codebook_size], filters, sorted_size)
-        tokens = jax.lax.dynamic_update_slice_in_dim(state.tokens, drawn[:, None], state.position, axis=1)
+        given = jax.lax.dynamic_slice_in_dim(state.tokens, state.position, 1, axis=1)
+        taken = jnp.where(given == UNKNOWN, drawn[:, None], given)
+        tokens = jax.lax.dynamic_update_slice_in_dim(state.tokens, taken, state.position, axis=1)
         return dataclasses.replace(state, tokens=tokens, position=state.position + 1, caches=caches)
 
     return jax.lax.fori_loop(0, steps, step, state)
@@ -107,6 +127,7 @@ def _advance(params, config, state, filters, steps, codebook_size, sorted_size) 
 def advance(
     params: Params,
     config: TransformerConfig,
+    source: Source,
     state: DecodeState,
     generation: GenerationConfig,
     *,
@@ -115,23 +136,23 @@ def advance(
 ) -> DecodeState:
     """Draw the next `steps` tokens of every image in one compiled program; `state` is consumed.
 
-    Ids from `codebook_size` up (start and padding tokens, which a VQGAN can't show) are never drawn.
+    Ids from `codebook_size` up (start and padding tokens, which a VQGAN can't show) are never drawn, nor may be given.
     """
     codebook_size = min(codebook_size, config.decoder_vocab_size)
     fits = 1 <= generation.top_k <= MOST_SORTED
     sorted_size = min(MOST_SORTED, codebook_size) if fits else codebook_size
     filters = Filters.from_config(generation)
-    return _advance(params, config, state, filters, steps, codebook_size, sorted_size)
+    return _advance(params, config, source, state, filters, steps, codebook_size, sorted_size)
 
 
-def _guided_logits(params, config, state: DecodeState, guidance_scale):
+def _guided_logits(params, config, source: Source, state: DecodeState, guidance_scale):
     images = state.tokens.shape[0]
     rows = state.caches[0].key.shape[0]
     previous = jax.lax.dynamic_slice_in_dim(state.tokens, state.position - 1, 1, axis=1)[:, 0]
     previous = jnp.where(state.position == 0, config.decoder_start_token_id, previous)
     repeated = jnp.tile(previous, rows // images)
     logits, caches = transformer.decode_step(
-        params, config, repeated, state.position, state.caches, state.cross, state.text_mask
+        params, config, repeated, state.position, state.caches, source.cross, source.mask, source.shares
     )
     if rows == images:
         return logits, caches

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from dalle_mini.config import GenerationConfig
+from dalle_mini.config import PLAIN, Canvas, GenerationConfig, KeptTokens, Way
 from dalle_mini.generation import Candidates, Generation
 from dalle_mini.pipeline import Progress, image_seeds
 from dalle_mini.safety.pictures import PictureCheck
@@ -47,13 +47,19 @@ class QuickModel:
         """Pictures to draw instead of the flat ones."""
 
     def draw(
-        self, prompt: str, settings: GenerationConfig | None = None, *, seed: int | None = None
+        self, prompt: str, settings: GenerationConfig | None = None, *, seed: int | None = None, way: Way = PLAIN
     ) -> Generator[Progress]:
         settings = settings or GenerationConfig()
         assert seed is not None
-        return self._draw(prompt, settings, seed)
+        return self._draw(prompt, settings, seed, way)
 
-    def _draw(self, prompt: str, settings: GenerationConfig, seed: int) -> Generator[Progress]:
+    def keep(self, canvas: Canvas) -> KeptTokens:
+        return canvas.choose(KeptTokens.from_text(canvas.tokens) if canvas.tokens else KeptTokens((0,) * TOKENS))
+
+    def replay(self, drawn: Generation) -> Generator[Image.Image]:
+        yield from (drawn.grid(), drawn.grid())
+
+    def _draw(self, prompt: str, settings: GenerationConfig, seed: int, way: Way) -> Generator[Progress]:
         settings = dataclasses.replace(settings, candidates=settings.candidates or settings.images)
         seeds = image_seeds(seed, settings.candidates or 0)
         colors = np.array([[1 + seed % 255, seed // 255 % 256, 0] for seed in seeds], np.uint8)
@@ -71,7 +77,7 @@ class QuickModel:
             reading = PromptReading(prompt, prompt, (), prompt, "")
             candidates = Candidates(seeds, tokens, pixels, shown)
             verdicts = self.check.check(_show(pixels[: len(shown)])) if self.check else None
-            result = Generation(self.name, reading, seed, settings, candidates, verdicts=verdicts)
+            result = Generation(self.name, reading, seed, settings, candidates, verdicts=verdicts, way=way)
             yield Progress(TOKENS, TOKENS, settings, lambda: list(result.images), result)
         finally:
             self.closed += 1

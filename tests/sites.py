@@ -13,20 +13,21 @@ from quick_models import Gate, QuickModel, make_painter
 from starlette.testclient import TestClient
 
 from dalle_mini.serving.app import build_api, guard
+from dalle_mini.serving.painter import Painter
 from dalle_mini.serving.service import Service, build_service
 from dalle_mini.serving.settings import Settings
 from dalle_mini.serving.tickets import Ticket
 
 
 class Site:
-    """A service with a client; its model is ready at once, and draws when the gate is open."""
+    """A service with a client; its model is ready at once, and draws when the gate is open, unless `painter` draws."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, *, painter: Painter | None = None, **settings: Any) -> None:
         self.gate, self.model = Gate(), QuickModel("nano")
         self.model.on_chunk = lambda chunk: self.model.drawn == ["a picture"] or self.gate.pass_through()
         settings = {"orders_at_once": 1000, "store": str(folder), **settings}
         self.service: Service = build_service(
-            "nano", Settings(**settings), painter=make_painter(self.model, main="nano")
+            "nano", Settings(**settings), painter=painter or make_painter(self.model, main="nano")
         )
         self.service.engine.start()
         self.app = guard(build_api(self.service), self.service)
@@ -50,9 +51,11 @@ class Site:
             thread.start()
             while not server.started:
                 time.sleep(0.01)
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-            server.should_exit = True
-            thread.join(30)
+            try:
+                yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            finally:
+                server.should_exit = True
+                thread.join(30)
 
     def close(self) -> None:
         self.gate.open()

@@ -18,10 +18,12 @@ from dalle_mini.cli.parser import USUAL_MODEL, Options, add_command, add_model, 
 from dalle_mini.cli.progress import Progress
 from dalle_mini.cli.prompts import gather_prompts
 from dalle_mini.cli.reporting import put_out
-from dalle_mini.config import MAX_CANDIDATES, MAX_IMAGES, MAX_SEED, GenerationConfig, check_seed
+from dalle_mini.cli.ways import Wanted, add_ways, read_ways, save_animation
+from dalle_mini.config import MAX_CANDIDATES, MAX_IMAGES, MAX_SEED, GenerationConfig, Way, check_seed
 from dalle_mini.errors import ConfigError, PromptRejected
 from dalle_mini.safety.options import SafetyOptions
 from dalle_mini.safety.prompts import DEFAULT_MODE, MODES
+from dalle_mini.tiles import list_prompts, plan_tiles
 
 if TYPE_CHECKING:
     from dalle_mini.generation import Candidates, Generation
@@ -41,7 +43,7 @@ pixels, and a picture is the same however many are drawn.
 A model with a CLIP in its folder, or one given by --ranker, draws more than it
 shows: the best of --candidates, best first. docs/ranking.md tells more."""
 _CONTACT = "docs/safety.md says what is refused, and what --safety does"
-_SETTINGS = ("images", "guidance_scale", "temperature", "top_k", "top_p", "candidates", "variety")
+_SETTINGS = ("images", "guidance_scale", "temperature", "top_k", "top_p", "candidates", "variety", "not_this")
 
 
 class Draw(Protocol):
@@ -89,6 +91,7 @@ def add_parser(commands: Any) -> None:
     output.add_argument("--quiet", action="store_true", help="no progress and no notes")
     _add_model_options(parser)
     _add_settings(parser)
+    add_ways(parser)
 
 
 def _add_model_options(parser: Any) -> None:
@@ -137,13 +140,15 @@ def _add_settings(parser: Any) -> None:
         help=f"pictures to draw and choose from, up to {MAX_CANDIDATES}; needs a ranker to be more than are shown",
     )
     add("--variety", type=number, metavar="X", help="0 shows the best candidates, 1 the most unlike ones")
+    add("--not-this", metavar="PROMPT", help="what should not be seen, in words")
 
 
 def run(options: Options) -> int:
     """Whatever can be found wrong is, before the first picture is drawn."""
     given = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
-    GenerationConfig(**{"images": 1, **given})
+    GenerationConfig.from_dict({"images": 1, **given})
     prompts = gather_prompts(options.prompt, options.prompts)
+    wanted = read_ways(options, prompts)
     seeds = [_choose_seed(options.seed) for _ in prompts]
     grids = plan_grids(prompts, seeds, out=options.out, tiles=options.tiles or options.candidates_sheet)
     if not options.quiet:
@@ -151,11 +156,11 @@ def run(options: Options) -> int:
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(Progress(quiet=options.quiet))
         if options.server:
-            draw = _reach_server(options, given, bar, stack)
+            draw = _reach_server(options, given, wanted, bar, stack)
         else:
             safety = SafetyOptions(options.safety or DEFAULT_MODE, _CONTACT)
-            _check_prompts(prompts, safety)
-            draw = _load_model(options, given, prompts, safety, bar)
+            _check_prompts(prompts, options.not_this, wanted.way, safety)
+            draw = _load_model(options, given, prompts, wanted, safety, bar)
         for number, (prompt, seed, grid) in enumerate(zip(prompts, seeds, grids, strict=True), 1):
             started = time.perf_counter()
             bar.label = f"{number}/{len(prompts)} {shorten(prompt)}"
@@ -163,7 +168,7 @@ def run(options: Options) -> int:
             result = draw(prompt, seed)
             if options.show_flagged:
                 result = cast("Generation", result).unblurred()
-            files = _save(result, grid, options)
+            files = _save(result, grid, wanted.animation, options)
             seconds = time.perf_counter() - started
             bar.clear()
             if not options.quiet:
@@ -173,11 +178,12 @@ def run(options: Options) -> int:
     return 0
 
 
-def _check_prompts(prompts: list[str], safety: SafetyOptions) -> None:
+def _check_prompts(prompts: list[str], not_this: str | None, way: Way, safety: SafetyOptions) -> None:
     """Refuse what is not drawn, naming a prompt of many by its number: its words are not repeated."""
     for place, prompt in enumerate(prompts, 1):
         try:
-            safety.check(prompt)
+            for text in (*list_prompts(plan_tiles(prompt, way, images=MAX_IMAGES)), not_this or ""):
+                safety.check(text)
         except PromptRejected as error:
             if len(prompts) == 1:
                 raise
@@ -186,23 +192,40 @@ def _check_prompts(prompts: list[str], safety: SafetyOptions) -> None:
 
 
 def _load_model(
-    options: Options, given: dict[str, Any], prompts: list[str], safety: SafetyOptions, bar: Progress
+    options: Options,
+    given: dict[str, Any],
+    prompts: list[str],
+    wanted: Wanted,
+    safety: SafetyOptions,
+    bar: Progress,
 ) -> Draw:
     """Draw here; what the model can't read is refused at once."""
-    model = _load(options, safety, bar)
-    model.tokenizer.encode(prompts)
-    settings = model.complete(model.settings(**given))
+    model, way = _load(options, safety, bar), wanted.way
+    settings = model.complete(model.settings(**given), way)
+    readings = {prompt: model.read(prompt, settings, way) for prompt in prompts}
+    if wanted.canvas:
+        way = dataclasses.replace(way, kept=model.keep(wanted.canvas))
 
     def draw(prompt: str, seed: int) -> "Generation":
-        (reading,) = model.tokenizer.encode([prompt]).readings
         bar.clear()
-        _tell_reading(reading, model.went_by(prompt), quiet=options.quiet)
-        return _draw(model, prompt, settings, seed, bar)
+        _tell_reading(readings[prompt], "" if way.has_many_prompts else model.went_by(prompt), quiet=options.quiet)
+        result = _draw(model, prompt, settings, seed, way, bar)
+        if wanted.animation:
+            bar.label = f"writing {wanted.animation}"
+            bar.show()
+            result = dataclasses.replace(result, frames=tuple(model.replay(result)))
+        return result
 
     return draw
 
 
-def _reach_server(options: Options, given: dict[str, Any], bar: Progress, stack: contextlib.ExitStack) -> Draw:
+def _reach_server(
+    options: Options,
+    given: dict[str, Any],
+    wanted: Wanted,
+    bar: Progress,
+    stack: contextlib.ExitStack,
+) -> Draw:
     """Draw on another machine."""
     for name in ("vqgan", "tokenizer", "ranker", "offline", "safety", "candidates_sheet", "show_flagged"):
         if getattr(options, name):
@@ -215,7 +238,14 @@ def _reach_server(options: Options, given: dict[str, Any], bar: Progress, stack:
 
     def draw(prompt: str, seed: int) -> "RemoteGeneration":
         result = client.generate(
-            prompt, model=options.model, seed=seed, **given, on_progress=lambda progress: bar.show(progress.share)
+            prompt,
+            model=options.model,
+            seed=seed,
+            **given,
+            way=wanted.way,
+            canvas=wanted.canvas,
+            animation=wanted.animation is not None,
+            on_progress=lambda progress: bar.show(progress.share),
         )
         bar.clear()
         _tell_reading(result.reading, result.went_by, quiet=options.quiet)
@@ -249,8 +279,10 @@ def _load(options: Options, safety: SafetyOptions, bar: Progress) -> "DalleMini"
     return model
 
 
-def _draw(model: "DalleMini", prompt: str, settings: GenerationConfig, seed: int, bar: Progress) -> "Generation":
-    for progress in model.draw(prompt, settings, seed=seed):
+def _draw(
+    model: "DalleMini", prompt: str, settings: GenerationConfig, seed: int, way: Way, bar: Progress
+) -> "Generation":
+    for progress in model.draw(prompt, settings, seed=seed, way=way):
         bar.show(progress.done / progress.total)
         if progress.result is not None:
             return progress.result
@@ -264,24 +296,28 @@ class _Files:
     grid: Path
     tiles: list[Path]
     sheet: Path | None
+    animation: Path | None
 
     def listed(self) -> list[str]:
-        return [str(path) for path in (self.grid, *self.tiles, self.sheet) if path]
+        return [str(path) for path in (self.grid, *self.tiles, self.sheet, self.animation) if path]
 
 
-def _save(result: "Drawn", grid: Path, options: Options) -> _Files:
+def _save(result: "Drawn", grid: Path, animation: Path | None, options: Options) -> _Files:
     """Write the grid and what else was asked for."""
     result.save(grid)
     files = _Files(
         grid,
         tile_paths(grid, len(result.images)) if options.tiles else [],
         sheet_path(grid) if options.candidates_sheet else None,
+        animation,
     )
     for index, path in enumerate(files.tiles):
         result.save_tile(index, path)
     if files.sheet:
         # Only here: a server tells of no candidates, so --server refuses to ask for them.
         cast("Generation", result).save_sheet(files.sheet)
+    if animation:
+        save_animation(animation, result)
     return files
 
 
@@ -293,6 +329,8 @@ def _record(result: "Drawn", files: _Files, seconds: float) -> dict[str, Any]:
         "path": str(files.grid),
         "tiles": [str(path) for path in files.tiles],
         "candidates_sheet": str(files.sheet) if files.sheet else None,
+        "animation": str(files.animation) if files.animation else None,
+        "prompts": result.prompts,
         "seeds": result.seeds,
         "marks": result.marks,
         "verdicts": None if result.verdicts is None else list(map(dataclasses.asdict, result.verdicts)),

@@ -48,7 +48,8 @@ def _describe(parser: Parser) -> str:
     arguments = [_call(action) for action in actions if _is_needed(action)]
     usage = " ".join([parser.prog, *arguments])
     optional = any(not _is_needed(action) for action in actions)
-    rows = [f"| `{_spell(action)}` | {(action.help or '') % vars(action)} |" for action in actions]
+    helps = [((action.help or "") % vars(action)).replace("|", r"\|") for action in actions]
+    rows = [f"| `{_spell(action)}` | {text} |" for action, text in zip(actions, helps, strict=True)]
     table = ["| | |", "|---|---|", *rows, ""] if rows else []
     lines = [
         f"## {parser.prog}",

@@ -16,7 +16,8 @@ from dalle_mini.config import VQGANConfig
 from dalle_mini.data.records import Picture
 from dalle_mini.data.shards import RecordSet
 from dalle_mini.models import vqgan
-from dalle_mini.pipeline import DalleMini, decode_pixels
+from dalle_mini.pipeline import DalleMini
+from dalle_mini.pixels import decode_pixels
 
 _WORD = re.compile(r"\w+")
 

@@ -15,8 +15,9 @@ import jax.numpy as jnp
 
 from dalle_mini.arrays import Array, Bool, Float, Int32, Key, Params
 from dalle_mini.config import CLIPConfig, CLIPTextConfig, CLIPVisionConfig
+from dalle_mini.models.attention import KeyValue, attend
 from dalle_mini.models.placement import divide_rows
-from dalle_mini.models.transformer import INIT_STD, KeyValue, Linear, attend
+from dalle_mini.models.transformer import INIT_STD, Linear
 
 MAX_SCALE = 100.0
 """The largest factor that logits may be scaled by (section 2.5)."""

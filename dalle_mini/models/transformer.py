@@ -9,7 +9,6 @@ and logits in float32. Caches are explicit: `decode_step` takes one and returns 
 import functools
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -17,6 +16,7 @@ import jax.numpy as jnp
 
 from dalle_mini.arrays import Array, Bool, Float, Int32, Key, Params
 from dalle_mini.config import TransformerConfig
+from dalle_mini.models.attention import KeyValue, attend, attend_shares
 from dalle_mini.models.placement import divide_rows
 
 _ACTIVATIONS: dict[str, Callable] = {
@@ -24,28 +24,6 @@ _ACTIVATIONS: dict[str, Callable] = {
     "gelu_new": functools.partial(jax.nn.gelu, approximate=True),
 }
 INIT_STD = 0.02
-
-
-class KeyValue(NamedTuple):
-    """What an attention looks at; heads before positions, so that products batch without a transpose."""
-
-    key: Float[Array, "batch heads source head_dim"]
-    value: Float[Array, "batch heads source head_dim"]
-
-
-def attend(
-    query: Float[Array, "batch heads query head_dim"],
-    source: KeyValue,
-    mask: Bool[Array, "#batch 1 #query source"],
-) -> Float[Array, "batch heads query head_dim"]:
-    """Scaled dot-product attention; `mask` is True where a query may look.
-
-    Softmax runs in float32: bfloat16 keeps 8 significant bits, too few to sum 256 weights to one.
-    """
-    logits = jnp.einsum("bhqd,bhsd->bhqs", query, source.key).astype(jnp.float32)
-    logits = logits / math.sqrt(query.shape[-1])
-    weights = jax.nn.softmax(jnp.where(mask, logits, -jnp.inf)).astype(query.dtype)
-    return jnp.einsum("bhqs,bhsd->bhqd", weights, source.value)
 
 
 class Linear(nn.Module):
@@ -85,12 +63,19 @@ class Attention(nn.Module):
         self,
         states: Float[Array, "rows query d_model"],
         source: KeyValue,
-        mask: Bool[Array, "#batch 1 #query source"],
+        mask: Bool[Array, "*texts #batch 1 #query source"],
+        shares: Float[Array, "images texts"] | None = None,
     ) -> Float[Array, "rows query d_model"]:
-        """Attend from `states`; where rows outnumber the source's, each source serves a run of consecutive rows."""
-        batch = source.key.shape[0]
+        """Attend from `states`; where rows outnumber the source's, each source serves a run of consecutive rows.
+
+        With `shares`, `source` and `mask` are stacked, and each image of a run takes its share of every one.
+        """
+        batch = source.key.shape[-4]
         query = self._split(self.query(states).reshape(batch, -1, self.d_model))
-        attended = attend(query, source, mask)
+        if shares is None:
+            attended = attend(query, source, mask)
+        else:
+            attended = attend_shares(query, source, mask, shares)
         return self.out(attended.swapaxes(1, 2).reshape(states.shape))
 
     def _split(self, states):
@@ -166,8 +151,8 @@ class CrossAttention(nn.Module):
     def project(self, states):
         return self.attention.project(states)
 
-    def __call__(self, hidden, source: KeyValue, mask):
-        return self.drop(self.post_norm(self.attention(self.pre_norm(hidden), source, mask)))
+    def __call__(self, hidden, source: KeyValue, mask, shares=None):
+        return self.drop(self.post_norm(self.attention(self.pre_norm(hidden), source, mask, shares)))
 
 
 class EncoderLayer(nn.Module):
@@ -202,10 +187,10 @@ class DecoderLayer(nn.Module):
         hidden = hidden + self.cross_attention(hidden, self.project_cross(states), cross_mask)
         return divide_rows(hidden + self.feed_forward(hidden)), None
 
-    def step(self, hidden, cache: KeyValue, cross: KeyValue, cross_mask, position):
+    def step(self, hidden, cache: KeyValue, cross: KeyValue, cross_mask, shares, position):
         attended, cache = self.self_attention.step(hidden, cache, position)
         hidden = hidden + attended
-        hidden = hidden + self.cross_attention(hidden, cross, cross_mask)
+        hidden = hidden + self.cross_attention(hidden, cross, cross_mask, shares)
         return hidden + self.feed_forward(hidden), cache
 
 
@@ -298,11 +283,11 @@ class Decoder(nn.Module):
     def project_cross(self, states):
         return tuple(layer.project_cross(states) for layer in self.layers)
 
-    def step(self, tokens, position, caches, cross, mask):
+    def step(self, tokens, position, caches, cross, mask, shares):
         hidden = self.embedding(tokens[:, None], position)
         updated = []
         for layer, cache, source in zip(self.layers, caches, cross, strict=True):
-            hidden, cache = layer.step(hidden, cache, source, mask[:, None, None, :], position)
+            hidden, cache = layer.step(hidden, cache, source, mask[..., None, None, :], shares, position)
             updated.append(cache)
         return self.head(self.final_norm(hidden))[:, 0].astype(jnp.float32), tuple(updated)
 
@@ -332,8 +317,8 @@ class Transformer(nn.Module):
     def project_cross(self, states):
         return self.decoder.project_cross(states)
 
-    def step(self, tokens, position, caches, cross, mask):
-        return self.decoder.step(tokens, position, caches, cross, mask)
+    def step(self, tokens, position, caches, cross, mask, shares):
+        return self.decoder.step(tokens, position, caches, cross, mask, shares)
 
 
 def init(key: Key[Array, ""], config: TransformerConfig, *, scan: bool = False) -> Params:
@@ -385,13 +370,15 @@ def decode_step(
     position: Int32[Array, ""],
     caches: tuple[KeyValue, ...],
     cross: tuple[KeyValue, ...],
-    mask: Bool[Array, "batch text"],
+    mask: Bool[Array, "*texts batch text"],
+    shares: Float[Array, "images texts"] | None = None,
 ) -> tuple[Float[Array, "rows vocab"], tuple[KeyValue, ...]]:
     """Logits of the token at `position`, given the one before it, and the caches with this position added.
 
-    Rows may outnumber the prompts in `cross` and `mask`: each prompt serves a run of consecutive rows.
+    Rows may outnumber the prompts in `cross` and `mask`: each prompt serves a run of consecutive rows. With `shares`,
+    several of both are stacked, and each image takes its share of what every one has it attend to.
     """
-    return Transformer(config).apply({"params": params}, tokens, position, caches, cross, mask, method="step")
+    return Transformer(config).apply({"params": params}, tokens, position, caches, cross, mask, shares, method="step")
 
 
 def shift_right(labels: Int32[Array, "batch image"], config: TransformerConfig) -> Int32[Array, "batch image"]:

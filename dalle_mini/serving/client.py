@@ -7,6 +7,7 @@
 Who is told to come back later waits and does so by itself.
 """
 
+import base64
 import dataclasses
 import io
 import time
@@ -20,7 +21,7 @@ import httpx
 import dalle_mini
 from dalle_mini import errors
 from dalle_mini.checkpoints.staging import write_whole
-from dalle_mini.config import GenerationConfig
+from dalle_mini.config import PLAIN, Canvas, GenerationConfig, Way
 from dalle_mini.errors import Cancelled, ConfigError, DalleMiniError, Overloaded, PromptRejected
 from dalle_mini.safety.verdict import Verdict
 
@@ -30,6 +31,15 @@ if TYPE_CHECKING:
 _API = "api/v1"
 _SECONDS_BETWEEN = 0.5
 _COME_BACK = (429, 503)
+_PLAIN = {
+    errors.ConfigError,
+    errors.PromptError,
+    errors.CheckpointError,
+    errors.DataError,
+    errors.DeviceError,
+    errors.Cancelled,
+}
+"""Errors that take no more than words."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +73,10 @@ class RemoteGeneration:
     """None where the server does not look at pictures; flagged ones are blurred there."""
     candidates: None = None
     """A server tells of those that it shows only."""
+    animation: bytes | None = None
+    """A WebP of the grid as it came about, where that was ordered."""
+    prompts: tuple[str, ...] = ()
+    """What every picture was drawn from."""
 
     @property
     def images(self) -> "tuple[Image.Image, ...]":
@@ -130,9 +144,13 @@ class Client:
         top_p: float | None = None,
         candidates: int | None = None,
         variety: float | None = None,
+        not_this: str | None = None,
+        way: Way = PLAIN,
+        canvas: Canvas | None = None,
+        animation: bool = False,
         on_progress: Callable[[RemoteProgress], object] = lambda progress: None,
     ) -> RemoteGeneration:
-        """Draw `prompt`; what is None is the model's default, and a random seed.
+        """Draw `prompt`; what is None is the model's default, and a random seed. Kept tokens come with a `canvas`.
 
         DalleMiniError as the server's own: PromptError, ConfigError and so on; Overloaded or Cancelled when `patience`
         is over. Leaving early, as by Ctrl-C, cancels the drawing on the server.
@@ -148,6 +166,10 @@ class Client:
             "top_p": top_p,
             "candidates": candidates,
             "variety": variety,
+            "not_this": not_this,
+            **_describe_way(way),
+            "canvas": _describe_canvas(canvas) if canvas else None,
+            "animation": animation or None,
         }
         end = time.monotonic() + self._patience
         found = self._order({name: value for name, value in order.items() if value is not None}, end)
@@ -214,6 +236,8 @@ class Client:
             tile_pngs=tuple(self._ask("GET", picture["png"]).content for picture in result["images"]),
             delete_token=token,
             verdicts=_read_verdicts(result["images"]),
+            animation=self._ask("GET", result["animation"]).content if "animation" in result else None,
+            prompts=tuple(picture.get("prompt", result["prompt"]) for picture in result["images"]),
         )
 
     def _cancel(self, found: dict[str, Any]) -> None:
@@ -245,16 +269,27 @@ class Client:
             return DalleMiniError(message, hint="is this the address of a dalle-mini server?")
 
 
+def _describe_way(way: Way) -> dict[str, Any]:
+    if way.kept:
+        raise ConfigError("a server takes no kept tokens", hint="give it a canvas: a picture, or its tokens")
+    return way.to_dict()
+
+
+def _describe_canvas(canvas: Canvas) -> dict[str, Any]:
+    picture = base64.b64encode(canvas.picture).decode()
+    values = {"picture": picture, "tokens": canvas.tokens, "keep": canvas.keep, "repaint": canvas.repaint}
+    return {name: value for name, value in values.items() if value not in ("", None)}
+
+
 def _read_error(problem: dict[str, str], status: int, retry_after: float) -> DalleMiniError:
-    """The server's error as an exception of the same kind, where there is one that takes no more than words."""
+    """The server's error as an exception of the same kind, where there is one."""
     message, hint = str(problem["message"]), str(problem["hint"])
     if status in _COME_BACK:
         return Overloaded(message, hint=hint, retry_after=retry_after)
     if problem["type"] == PromptRejected.__name__:
         return PromptRejected(message, hint=hint, category=str(problem.get("category", "")))
     kind = getattr(errors, problem["type"], None)
-    plain = {errors.ConfigError, errors.PromptError, errors.CheckpointError, errors.DeviceError, errors.Cancelled}
-    return kind(message, hint=hint) if kind in plain else DalleMiniError(message, hint=hint)
+    return kind(message, hint=hint) if kind in _PLAIN else DalleMiniError(message, hint=hint)
 
 
 def _read_verdicts(pictures: list[dict[str, Any]]) -> tuple[Verdict, ...] | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _FAILURES_REMEMBERED = 500
 _WEBP_QUALITY = 90
+ANIMATION = "animation.webp"
 _logger = logging.getLogger(__name__)
 
 
@@ -51,7 +52,7 @@ class Desk:
 
         Overloaded where no more may wait; Conflict where another order came under the key.
         """
-        request = _hash(json.dumps(dataclasses.asdict(order), sort_keys=True))
+        request = _hash(json.dumps(dataclasses.asdict(order), sort_keys=True, default=bytes.hex))
         key = _hash(f"{client}\0{idempotency_key}") if idempotency_key else None
         with self._lock:
             self._forget()
@@ -129,18 +130,23 @@ def describe(generation: "Generation") -> dict[str, Any]:
         "model": generation.release,
         "seed": generation.seed,
         "settings": generation.settings.to_dict(),
+        "way": generation.way.to_dict(),
         "recipe": generation.recipe,
         "reading": {"text": reading.text, "notes": list(reading.notes), "cut": reading.cut_text},
         "went_by": generation.went_by,
         "notes": list(generation.notes),
         "seeds": list(generation.seeds),
+        "prompts": list(generation.prompts),
+        "tokens": [tokens and tokens.to_text() for tokens in map(generation.tile_tokens, range(len(generation.seeds)))],
+        "animation": bool(generation.frames),
         "marks": list(generation.marks),
         "verdicts": None if generation.verdicts is None else list(map(dataclasses.asdict, generation.verdicts)),
     }
 
 
 def encode_files(generation: "Generation") -> dict[str, bytes]:
-    """The grid and every picture, as PNGs with their recipes and as smaller WebPs, by their names."""
+    """By their names: grid and pictures, as PNGs with their recipes and as smaller WebPs, and the animation."""
+    from dalle_mini.animation import encode_animation
     from dalle_mini.grid import encode_png, enlarge
 
     files = {}
@@ -150,6 +156,8 @@ def encode_files(generation: "Generation") -> dict[str, bytes]:
     for name, image, recipe in sheets:
         files[f"{name}.png"] = encode_png(image, recipe)
         files[f"{name}.webp"] = encode_webp(image)
+    if generation.frames:
+        files[ANIMATION] = encode_animation(generation.frames)
     return files
 
 

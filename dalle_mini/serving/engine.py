@@ -116,7 +116,8 @@ class Engine:
         Overloaded where no more may wait, in all or for this client; Closing where the server is being stopped;
         PromptRejected for what is not drawn, which waits for nothing.
         """
-        self._check(order.prompt)
+        for text in order.texts:
+            self._check(text)
         with self._changed:
             self._admit(client)
             now = self._clock()
@@ -160,9 +161,9 @@ class Engine:
         self._keeper.shutdown(wait=not self._worker.is_alive())
         return not self._worker.is_alive()
 
-    def _check(self, prompt: str) -> None:
+    def _check(self, text: str) -> None:
         try:
-            self._safety.check(prompt)
+            self._safety.check(text)
         except PromptRejected as error:
             self._metrics.rejections.labels(error.category).inc()
             raise

@@ -127,13 +127,13 @@ def get_picture(
     name: Annotated[
         str,
         Path(
-            description="`grid` or the index of a picture, then `.png` or `.webp`.",
-            json_schema_extra={"pattern": r"^(grid|\d{1,2})\.(png|webp)$"},
+            description="`grid` or the index of a picture, then `.png` or `.webp`; or `animation.webp`.",
+            json_schema_extra={"pattern": r"^((grid|\d{1,2})\.(png|webp)|animation\.webp)$"},
         ),
     ],
     service: ServiceHere,
 ) -> Response:
-    """A picture, as a PNG that carries its recipe or as a smaller WebP."""
+    """A picture, as a PNG that carries its recipe or as a smaller WebP; or how they came about, if it was ordered."""
     content = service.desk.read(id, name)
     return Response(content, media_type=f"image/{name.rpartition('.')[2]}", headers=_STAYS)
 

@@ -144,12 +144,21 @@ class Painter:
         pictures: tuple[Image.Image, ...] = ()
         started = self._clock()
         spent, seconds_left = 0.0, math.inf
-        with contextlib.closing(easel.model.draw(order.prompt, order.settings, seed=order.seed)) as drawing:
+        way = order.way
+        if order.canvas:
+            way = dataclasses.replace(way, kept=easel.model.keep(order.canvas))
+        with contextlib.closing(easel.model.draw(order.prompt, order.settings, seed=order.seed, way=way)) as drawing:
             for progress in drawing:
                 now = self._clock()
                 if progress.result:
                     _logger.info("drew %d pictures in %.1f s", len(progress.result.candidates), now - started)
-                    yield Finished(progress.result, now - started)
+                    frames = []
+                    for frame in easel.model.replay(progress.result) if order.animation else ():
+                        frames.append(frame)
+                        # A sign of life, and a moment to be cancelled in.
+                        yield Drawing(progress.done, progress.total, progress.settings, 0.0, pictures)
+                    result = dataclasses.replace(progress.result, frames=tuple(frames))
+                    yield Finished(result, self._clock() - started)
                     break
                 drawn = now - started - spent
                 share = progress.done / progress.total

@@ -1,12 +1,14 @@
 """What the API takes and gives, as its OpenAPI description says it."""
 
+import base64
 import dataclasses
 import math
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from dalle_mini.config import MAX_CANDIDATES, MAX_IMAGES, MAX_SEED, GenerationConfig
+from dalle_mini.config import MAX_CANDIDATES, MAX_IMAGES, MAX_PROMPT, MAX_SEED, Canvas, GenerationConfig, Way
+from dalle_mini.errors import DataError
 from dalle_mini.serving.answers import Problem
 from dalle_mini.serving.answers import describe as describe_error
 from dalle_mini.serving.store import Record
@@ -38,6 +40,28 @@ _WHOLE = BeforeValidator(_read_whole)
 """A whole number of JSON may be spelled 9.0."""
 
 
+class CanvasRequest(BaseModel):
+    """A picture to draw on, as a file in base64 or as the `tokens` that came with it. Either `keep` or `repaint`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    picture: str = Field("", description="A PNG, JPEG, WebP or GIF; its middle square is drawn on.")
+    tokens: str = Field("", description="The `tokens` of a picture of this server.", max_length=20_000)
+    keep: float | None = Field(
+        None, ge=0, le=1, description="How much of its rows stays, from the top; 0.5 if left out."
+    )
+    repaint: str = Field(
+        "", description="A 1 for each cell to draw anew, a 0 for the others, row by row.", max_length=20_000
+    )
+
+    def read(self) -> Canvas:
+        try:
+            picture = base64.b64decode(self.picture, validate=True)
+        except ValueError as error:
+            raise DataError("the picture is not in base64", hint="encode the bytes of its file") from error
+        return Canvas(picture, self.tokens, self.keep, self.repaint)
+
+
 class GenerationRequest(BaseModel):
     """A drawing to make. What is left out is the model's own, and a random seed."""
 
@@ -60,6 +84,18 @@ class GenerationRequest(BaseModel):
         None, description="Pictures to draw and choose from; more than `images` where the model has a ranker."
     )
     variety: float | None = Field(None, ge=0, le=1, description="0 shows the best candidates, 1 the most unlike ones.")
+    not_this: str | None = Field(None, description="What should not be seen, in words.", max_length=MAX_PROMPT)
+    template: bool = Field(
+        False, description="Whether the prompt has choices: `a {cat|dog}`, a prompt for each picture."
+    )
+    morph_to: str = Field("", description="A prompt that the pictures go over to, step by step.", max_length=MAX_PROMPT)
+    morph_share: float | None = Field(None, ge=0, le=1, description="How far all of them have gone to it.")
+    canvas: CanvasRequest | None = Field(None, description="A picture to draw on.")
+    animation: bool = Field(False, description="Whether to make an animation of the drawing, which takes longer.")
+
+    def way(self) -> Way:
+        """How the pictures differ."""
+        return Way(self.template, self.morph_to, self.morph_share)
 
     def settings(self, defaults: GenerationConfig) -> GenerationConfig:
         """The `defaults` with what was asked for."""
@@ -102,6 +138,8 @@ class Picture(BaseModel):
 
     index: int
     seed: int
+    prompt: str | None = Field(None, description="What it was drawn from, where that is told.")
+    tokens: str | None = Field(None, description="What it is made of, to draw on; none where it is blurred.")
     mark: float | None = Field(description="How well it fits the prompt, from -1 to 1, where there is a ranker.")
     flagged: bool | None = Field(None, description="Whether it is blurred, where it was looked at.")
     reason: str | None = Field(None, description="Why, in a few words.")
@@ -122,6 +160,7 @@ class Result(BaseModel):
     images: list[Picture]
     png: str = Field(description="The grid.")
     webp: str
+    animation: str | None = Field(None, description="The grid as it came about, where that was ordered.")
 
 
 class Generation(BaseModel):
@@ -180,14 +219,23 @@ def describe_record(record: Record) -> Generation:
     """A drawing that is kept."""
     values = dict(record.description)
     place = f"{API}/generations/{record.id}"
-    seeds, marks = values.pop("seeds"), values.pop("marks")
-    # Drawings that were kept by earlier versions have none.
-    verdicts = values.pop("verdicts", None) or [{}] * len(seeds)
+    count = len(values["seeds"])
+    told = {name: values.pop(f"{name}s", None) for name in ("seed", "mark", "prompt")}
+    told["tokens"] = values.pop("tokens", None)
+    # Drawings that were kept by earlier versions have no verdicts, prompts and tokens.
+    verdicts = values.pop("verdicts", None) or [{}] * count
     pictures = [
-        Picture(index=index, seed=seed, mark=mark, png=f"{place}/{index}.png", webp=f"{place}/{index}.webp", **verdict)
-        for index, (seed, mark, verdict) in enumerate(zip(seeds, marks, verdicts, strict=True))
+        Picture(
+            index=index,
+            png=f"{place}/{index}.png",
+            webp=f"{place}/{index}.webp",
+            **{name: each and each[index] for name, each in told.items()},
+            **verdicts[index],
+        )
+        for index in range(count)
     ]
-    result = Result(**values, images=pictures, png=f"{place}/grid.png", webp=f"{place}/grid.webp")
+    animation = f"{place}/animation.webp" if values.pop("animation", False) else None
+    result = Result(**values, images=pictures, png=f"{place}/grid.png", webp=f"{place}/grid.webp", animation=animation)
     return _generation(record.id, "finished", created=record.created, expires=record.expires, result=result)
 
 

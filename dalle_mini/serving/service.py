@@ -45,9 +45,10 @@ class Service:
 
     def read_order(self, request: GenerationRequest) -> Order:
         """What the API was asked for; ConfigError and PromptError say what can't be drawn."""
-        if len(request.prompt) > self.settings.max_prompt:
-            hint = f"use at most {self.settings.max_prompt:,}"
-            raise PromptError(f"the prompt has {len(request.prompt):,} characters", hint=hint)
+        for text in (request.prompt, request.not_this or "", request.morph_to):
+            if len(text) > self.settings.max_prompt:
+                hint = f"use at most {self.settings.max_prompt:,}"
+                raise PromptError(f"the prompt has {len(text):,} characters", hint=hint)
         most = self.settings.max_images
         if request.images and request.images > most:
             hint = f"this server draws at most {most} at a time"
@@ -58,7 +59,9 @@ class Service:
         model = self._find_model(request.model)
         defaults = read_defaults(model)
         defaults = dataclasses.replace(defaults, images=min(defaults.images, most), candidates=None)
-        return Order(model, request.prompt, request.settings(defaults), request.seed)
+        canvas = request.canvas.read() if request.canvas else None
+        settings = request.settings(defaults)
+        return Order(model, request.prompt, settings, request.seed, request.way(), canvas, request.animation)
 
     def list_models(self) -> list[Model]:
         """The main model, then every release."""

@@ -43,7 +43,7 @@ class Settings:
         "the address of this site in links (default: what a request says)",
         pattern=r"https?://[^\s/?#\"'<>@]+(/[^\s?#\"'<>]*)?",
     )
-    max_body_kilobytes: int = _setting(256, "the largest request to the API", least=1)
+    max_body_kilobytes: int = _setting(4096, "the largest request to the API", least=1)
     max_prompt: int = _setting(2000, "characters of a prompt to the API", least=1)
     max_images: int = _setting(36, "pictures of one drawing by the API", least=1, most=MAX_IMAGES)
     max_candidates: int = _setting(144, "pictures drawn to choose from", least=1, most=MAX_CANDIDATES)

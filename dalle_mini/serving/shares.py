@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dalle_mini.config import GenerationConfig
+from dalle_mini.config import GenerationConfig, Way
 from dalle_mini.errors import ConfigError, DalleMiniError, OutputError
 from dalle_mini.recipe import Recipe
 from dalle_mini.serving.answers import Forbidden, Gone, NotFound
@@ -36,7 +36,7 @@ _DAY = 86400
 _REPORTS = 10
 """What one visitor may report at once, and a minute."""
 _SIZES = ("pictures", "width", "height")
-_TOLD = ("model", "prompt", "seed", "settings")
+_TOLD = ("model", "prompt", "seed", "settings", "way")
 """What is kept of a drawing whose prompt is shown."""
 _logger = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class Shares:
             raise OutputError("there is no room for more shared pages", hint="try again in some days")
         kept = {name: description[name] for name in _SIZES} | {"noindex": choices.noindex}
         if recipe:
-            kept |= {name: description[name] for name in _TOLD}
+            kept |= {name: description[name] for name in _TOLD if name in description}
         label = Label(_draw_id(), secrets.token_urlsafe(16))
         try:
             record = self._store.put(label, files, kept, keep_seconds=days * _DAY)
@@ -226,4 +226,5 @@ def _read(record: Record) -> Share:
 
 def _read_recipe(values: Mapping[str, Any]) -> Recipe:
     settings = GenerationConfig.from_dict(values["settings"])
-    return Recipe(values["model"], values["prompt"], values["seed"], settings)
+    # Pages and drawings of earlier versions have no way.
+    return Recipe(values["model"], values["prompt"], values["seed"], settings, Way.from_dict(values.get("way", {})))

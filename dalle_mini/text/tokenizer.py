@@ -49,6 +49,18 @@ class PromptReading:
     cut_text: str
 
 
+def join_readings(prompt: str, readings: Sequence[PromptReading]) -> PromptReading:
+    """How all prompts of a drawing were read, as one reading of the `prompt` that stands for them."""
+    if len(readings) == 1 and readings[0].prompt == prompt:
+        return readings[0]
+    notes = dict.fromkeys(note for reading in readings for note in reading.notes)
+    texts, kept, cut = (
+        " | ".join(filter(None, (getattr(reading, name) for reading in readings)))
+        for name in ("text", "kept_text", "cut_text")
+    )
+    return PromptReading(prompt, texts, tuple(notes), kept, cut)
+
+
 @dataclass(frozen=True)
 class EncodedPrompts:
     tokens: Int32[np.ndarray, "batch text"]

@@ -24,7 +24,8 @@ from dalle_mini.data.loader import Batch, Loader, mix_batches
 from dalle_mini.errors import ConfigError
 from dalle_mini.grid import compose_grid, save_png
 from dalle_mini.models import transformer
-from dalle_mini.pipeline import DalleMini, decode_pixels
+from dalle_mini.pipeline import DalleMini
+from dalle_mini.pixels import decode_pixels
 from dalle_mini.safety.options import UNCHECKED
 from dalle_mini.text.tokenizer import FILES, Tokenizer
 from dalle_mini.training.loop import LoopConfig

@@ -66,6 +66,18 @@ def read_pixels(path: str | Path) -> np.ndarray:
             "candidates=4 must be from 5",
             "--help",
         ),
+        (["a cat", "--not-this", " "], "not_this=' ' must be words", "--help"),
+        (["a cat", "--not-this", "a dog", "--guidance-scale", "1"], "not_this='a dog' leads nowhere", "--help"),
+        (["a {cat", "--template"], "the brace at character 3 of the template is never closed", "brace"),
+        (["a {cat|dog}", "--template", "--morph-to", "a car"], "a template has no morph_to", "one of the two"),
+        (["a cat", "--morph-share", "0.5"], "morph_share=0.5 needs morph_to", "--help"),
+        (["a cat", "--keep", "0.5"], "--keep is for a picture to draw on", "--like"),
+        (["a cat", "--repaint", "mask.txt"], "--repaint is for a picture to draw on", "--like"),
+        (["a cat", "--like", "none.png"], "can't read none.png: No such file", "check the path"),
+        (["a cat", "--like", "/dev/null"], "/dev/null: the file is no picture", "use a PNG"),
+        (["a cat", "--animation", "cat.mp4"], "cat.mp4 is not the name of an animation", ".webp or .gif"),
+        (["a cat", "--animation", "c.gif", "--server", "http://x"], "c.gif is not the name of an animation", ".webp"),
+        (["a cat", "a dog", "--animation", "c.gif"], "c.gif is one file, but there are 2 prompts", "one by one"),
         (["a cat", "--variety", "2"], "variety=2.0 must be from 0 (best) to 1 (varied)", "--help"),
         (["a cat", "--ranker", "./nowhere"], "nowhere does not exist", "give the directory"),
         (["a cat", "--ranker", "some/body", "--offline"], "some/body is not on this machine", ""),
@@ -150,8 +162,8 @@ def test_a_line_of_json_for_every_prompt(model: str, here: Path, capsys: pytest.
     shown = capsys.readouterr()
     first, second = map(json.loads, shown.out.splitlines())
     assert set(first) == {
-        "prompt", "path", "tiles", "candidates_sheet", "seeds", "marks", "verdicts", "recipe", "reading", "candidates",
-        "notes", "seconds",
+        "prompt", "prompts", "path", "tiles", "candidates_sheet", "animation", "seeds", "marks", "verdicts", "recipe",
+        "reading", "candidates", "notes", "seconds",
     }  # fmt: skip
     assert first["marks"] == [None, None] and first["candidates_sheet"] is None
     assert [entry["seed"] for entry in first["candidates"]] == first["seeds"]
@@ -311,3 +323,33 @@ def test_progress_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
         with Progress("drawing", quiet=quiet) as bar:
             bar.show(0.5)
         assert not stream.getvalue()
+
+
+def test_a_template_a_picture_to_draw_on_and_an_animation(
+    model: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    template = ["generate", "{a red|a blue} car", "--template", "--images", "2", "--seed", "7", "--model", model]
+    assert main([*template, "--out", "two.png", "--tiles", "--animation", "two.gif", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["prompts"] == ["a red car", "a blue car"] and told["animation"] == "two.gif"
+    with Image.open("two.gif") as animation:
+        assert getattr(animation, "n_frames", 1) > 10
+    (here / "mask.txt").write_text("0000\n0000\n1111\n1111\n")
+    on = ["generate", PROMPT, "--like", "two_2.png", "--images", "1", "--seed", "3", "--model", model, "--json"]
+    assert main([*on, "--repaint", "mask.txt", "--out", "masked.png"]) == 0
+    assert main([*on, "--keep", "0.5", "--out", "half.png"]) == 0
+    masked, half = map(json.loads, capsys.readouterr().out.splitlines())
+    assert masked["recipe"]["kept"] == half["recipe"]["kept"]
+    assert read_recipe("two_2.png")["tokens"][:20] == half["recipe"]["kept"][:20]
+    assert (read_pixels("masked.png") == read_pixels("half.png")).all()
+
+
+def test_a_mask_of_another_size_is_refused_before_drawing(
+    model: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (50, 30), "red").save("red.jpg")
+    (here / "mask.txt").write_text("0101")
+    command = ["generate", PROMPT, "--like", "red.jpg", "--repaint", "mask.txt", "--out", "cat.png", "--model", model]
+    assert main(command) == 2
+    assert "the mask has 4 cells, the picture 16" in capsys.readouterr().err
+    assert not (here / "cat.png").exists()

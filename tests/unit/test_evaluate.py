@@ -25,7 +25,7 @@ from dalle_mini.evaluate.sheet import MOST, compose_sheet
 from dalle_mini.evaluate.verdicts import Share, Verdict, compare, evaluate, tally
 from dalle_mini.judging import Judge
 from dalle_mini.models import vqgan
-from dalle_mini.pipeline import decode_pixels
+from dalle_mini.pixels import decode_pixels
 
 THINGS = ("cat", "dog", "horse", "kangaroo")
 CONFIG = JudgeConfig(

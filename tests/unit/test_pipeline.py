@@ -5,9 +5,10 @@ import pytest
 from doubles import IMAGE_LENGTH, make_tiny_model
 
 import dalle_mini
+from dalle_mini.drawing import chunk_length, image_seeds
 from dalle_mini.errors import CheckpointError, ConfigError, PromptError
 from dalle_mini.grid import read_recipe
-from dalle_mini.pipeline import DalleMini, chunk_length, image_seeds
+from dalle_mini.pipeline import DalleMini
 
 PROMPT = "a red car at the beach"
 

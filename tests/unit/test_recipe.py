@@ -1,11 +1,12 @@
 """Recipes in links and PNGs: what is written, what is refused."""
 
 import dataclasses
+import json
 from urllib.parse import parse_qs
 
 import pytest
 
-from dalle_mini.config import GenerationConfig
+from dalle_mini.config import PLAIN, UNKNOWN, GenerationConfig, KeptTokens, Way
 from dalle_mini.errors import ConfigError, DalleMiniError, DataError, PromptError
 from dalle_mini.recipe import LINK_DEFAULTS, MAX_PROMPT, Recipe
 
@@ -20,8 +21,28 @@ def test_a_link_says_every_setting_that_is_not_usual() -> None:
     settings = GenerationConfig(4, guidance_scale=1.0, temperature=0.1, top_k=0, top_p=0.95, candidates=12, variety=0.5)
     query = dataclasses.replace(RED, settings=settings).to_query()
     said = {name: float(value) for name, (value,) in parse_qs(query).items() if name in settings.to_dict()}
-    assert said == settings.to_dict()
+    assert {**said, "not_this": ""} == settings.to_dict()
     assert Recipe.from_query(query).settings == settings
+
+
+def test_a_link_says_what_not_to_draw_and_how_tiles_differ() -> None:
+    for settings, way in (
+        (GenerationConfig(not_this="snow & ice"), PLAIN),
+        (LINK_DEFAULTS, Way(template=True)),
+        (LINK_DEFAULTS, Way(morph_to="a blue cat")),
+        (LINK_DEFAULTS, Way(morph_to="a blue cat", morph_share=0.375)),
+    ):
+        recipe = dataclasses.replace(RED, settings=settings, way=way)
+        assert Recipe.from_query(recipe.to_query()) == recipe
+    assert dataclasses.replace(RED, way=Way(template=True)).to_query() == RED.to_query() + "&template=yes"
+
+
+def test_a_link_does_not_hold_kept_tokens_and_a_png_does() -> None:
+    recipe = dataclasses.replace(RED, way=Way(kept=KeptTokens((1, UNKNOWN, 3, 4))))
+    with pytest.raises(DataError, match="can't hold the tokens") as caught:
+        recipe.to_query()
+    assert "PNG" in caught.value.hint
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
 
 
 def test_what_links_leave_out_never_changes() -> None:
@@ -54,6 +75,12 @@ def test_what_other_sites_add_is_ignored() -> None:
         ("v=1&model=nano&prompt=a&seed=1&images=2.5", ConfigError, "images='2.5'"),
         ("v=1&model=nano&prompt=a&seed=1&seed=2", DataError, "twice"),
         ("v=1&model=nano&prompt=%ff&seed=1", DataError, "can't be read"),
+        ("v=1&model=nano&prompt=a&seed=1&template=true", ConfigError, "template='true'"),
+        ("v=1&model=nano&prompt=a&seed=1&template=yes&morph_to=b", ConfigError, "morph_to"),
+        ("v=1&model=nano&prompt=a&seed=1&morph_share=0.5", ConfigError, "needs morph_to"),
+        ("v=1&model=nano&prompt=a&seed=1&kept=AAAAAf____4=", DataError, "a link holds no tokens"),
+        ("v=1&model=nano&prompt=a&seed=1&not_this=+", ConfigError, "not_this=' '"),
+        ("v=1&model=nano&prompt=a&seed=1&not_this=b&guidance_scale=1", ConfigError, "without guidance"),
         ("&".join("a=b" for _ in range(200)), DataError, "can't be read"),
         ("v=1&prompt=" + "a" * 70_000, DataError, "characters"),
     ],

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from dalle_mini.models.transformer import KeyValue, attend
+from dalle_mini.models.attention import KeyValue, attend
 
 
 def test_other_machines_are_out_of_reach() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dalle_mini import sampling
-from dalle_mini.config import GenerationConfig, TransformerConfig
+from dalle_mini.config import UNKNOWN, GenerationConfig, TransformerConfig
 from dalle_mini.models import transformer
 
 CONFIG = TransformerConfig(
@@ -38,16 +38,18 @@ def text(row: int) -> sampling.Text:
     return sampling.Text(tokens, jnp.arange(8)[None] < 6)
 
 
-def draw_images(params, settings, seeds, *, chunk=16, guided=True, codebook_size=24):
-    state = sampling.start(params, CONFIG, text(1), text(0) if guided else None, sampling.image_keys(seeds))
+def draw_images(params, settings, seeds, *, chunk=16, guided=True, codebook_size=24, given=None, source=None):
+    source = source or sampling.read(params, CONFIG, text(1), text(0) if guided else None)
+    given = np.full(16, UNKNOWN, np.int32) if given is None else given
+    state = sampling.start(CONFIG, source, sampling.image_keys(seeds), jnp.tile(given, (len(seeds), 1)))
     for _ in range(16 // chunk):
-        state = sampling.advance(params, CONFIG, state, settings, steps=chunk, codebook_size=codebook_size)
+        state = sampling.advance(params, CONFIG, source, state, settings, steps=chunk, codebook_size=codebook_size)
     return np.asarray(state.tokens)
 
 
-def draws(logits, **settings) -> np.ndarray:
+def draws(logits, **settings: float) -> np.ndarray:
     """Many draws from one row of logits."""
-    config = GenerationConfig(**{"top_k": 0, **settings})
+    config = GenerationConfig.from_dict({"top_k": 0, **settings})
     keys = sampling.image_keys(list(range(4000)))
     rows = jnp.tile(jnp.asarray(logits, jnp.float32), (4000, 1))
     return np.asarray(sampling.draw(keys, rows, sampling.Filters.from_config(config), rows.shape[1]))
@@ -77,6 +79,76 @@ def test_drawing_follows_the_logits_step_by_step(params):
         logits.append(transformer.decode(params, CONFIG, transformer.shift_right(tokens, CONFIG), states, row.mask))
     guided = logits[1] + scale * (logits[0] - logits[1])
     assert (tokens == guided[:, :, :24].argmax(-1)).all()
+
+
+def test_given_tokens_are_taken_and_the_others_follow_from_them(params):
+    """Greedy, every token that was not given is the argmax after all those before it, given ones too."""
+    scale, settings = 3.0, GenerationConfig(guidance_scale=3.0, top_k=1)
+    given = np.where(np.arange(16) % 3 == 1, np.arange(16) + 4, UNKNOWN).astype(np.int32)
+    tokens = draw_images(params, settings, [1], given=given, chunk=4)
+    kept = given != UNKNOWN
+    assert (tokens[0, kept] == given[kept]).all()
+    logits = []
+    for row in (text(1), text(0)):
+        states = transformer.encode(params, CONFIG, row.tokens, row.mask)
+        shifted = transformer.shift_right(jnp.asarray(tokens), CONFIG)
+        logits.append(transformer.decode(params, CONFIG, shifted, states, row.mask))
+    guided = np.asarray(logits[1] + scale * (logits[0] - logits[1]))
+    assert (tokens[0, ~kept] == guided[0, ~kept, :24].argmax(-1)).all()
+
+
+def test_what_was_drawn_is_drawn_again_around_given_tokens(params):
+    """Keys count positions, so taking over what would have been drawn anyway changes nothing."""
+    settings = GenerationConfig(guidance_scale=3.0)
+    whole = draw_images(params, settings, [5])
+    given = np.where(np.arange(16) % 2 == 0, whole[0], UNKNOWN).astype(np.int32)
+    assert (draw_images(params, settings, [5], given=given) == whole).all()
+    assert (draw_images(params, settings, [6], given=whole[0]) == whole).all()
+
+
+def read_prompts(params, rows: list[int]) -> list[sampling.Source]:
+    return [sampling.read(params, CONFIG, text(row), text(0)) for row in rows]
+
+
+def test_images_of_several_prompts_are_each_what_their_prompt_draws_alone(params):
+    settings, seeds = GenerationConfig(guidance_scale=3.0), [5, 6, 7]
+    sources = read_prompts(params, [1, 9, 17])
+    mixed = draw_images(params, settings, seeds, source=sampling.mix(sources, jnp.eye(3)))
+    alone = [draw_images(params, settings, seeds, source=source) for source in sources]
+    assert all((mixed[place] == alone[place][place]).all() for place in range(3))
+    assert (alone[0][1] != alone[1][1]).any()
+
+
+def test_shares_lie_between_two_prompts(params):
+    """The logits move from one prompt's to the other's, and are those of neither in the middle."""
+    sources = read_prompts(params, [1, 9])
+
+    def logits_at(source):
+        state = sampling.start(CONFIG, source, sampling.image_keys([1] * 5), jnp.full((5, 16), UNKNOWN, jnp.int32))
+        rows = jnp.full(10, CONFIG.decoder_start_token_id, jnp.int32)
+        position = jnp.int32(0)
+        caches, cross, mask = state.caches, source.cross, source.mask
+        logits, _ = transformer.decode_step(params, CONFIG, rows, position, caches, cross, mask, source.shares)
+        return np.asarray(logits[:5])
+
+    shares = jnp.linspace(0, 1, 5)
+    between = logits_at(sampling.mix(sources, jnp.stack([1 - shares, shares], axis=1)))
+    first, last = (logits_at(source)[0] for source in sources)
+    assert (between[0] == first).all() and (between[4] == last).all()
+    distances = np.linalg.norm(between - first, axis=1)
+    assert (np.diff(distances) > 0).all() and np.linalg.norm(between[2] - last) > 0
+
+
+def test_guidance_leads_away_from_another_prompt(params):
+    """Against itself a prompt is guided nowhere; without weight, what is guided away from is drawn."""
+    strong = GenerationConfig(guidance_scale=7.0)
+    itself = sampling.read(params, CONFIG, text(1), text(1))
+    unguided = draw_images(params, GenerationConfig(guidance_scale=1.0), [3], guided=False)
+    assert (draw_images(params, strong, [3], source=itself) == unguided).all()
+    against = sampling.read(params, CONFIG, text(1), text(9))
+    alone = sampling.read(params, CONFIG, text(9), text(0))
+    drawn = draw_images(params, GenerationConfig(guidance_scale=0.0), [3], source=against)
+    assert (drawn == draw_images(params, GenerationConfig(guidance_scale=1.0), [3], source=alone)).all()
 
 
 def test_guidance_of_one_is_no_guidance(params):
