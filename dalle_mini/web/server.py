@@ -1,4 +1,4 @@
-"""One process that answers HTTP: the page, the API, finished pictures, and the sheets of the examples."""
+"""One process that answers HTTP: the page and the API, on one port."""
 
 import contextlib
 import os
@@ -7,24 +7,17 @@ import socket
 import sys
 import threading
 import webbrowser
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from dalle_mini.checkpoints.releases import resolve, resolve_clip
 from dalle_mini.serving.settings import Settings, read_settings
 from dalle_mini.web.address import default_host, default_port, listen, web_address
-from dalle_mini.web.examples import FOLDER, read_examples
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
     from dalle_mini.serving.service import Service
-    from dalle_mini.web.studio import Studio
 
-ASSETS = Path(__file__).parents[2] / "assets"
 _SECONDS_TO_CLOSE = 2
-_PICTURES_STAY = {"Cache-Control": "private, max-age=86400, immutable"}
 
 
 def serve(
@@ -60,10 +53,9 @@ def _run(listener: socket.socket, service: "Service", *, open_browser: bool) -> 
     import uvicorn
 
     from dalle_mini.serving.app import Door, build_api, guard
-    from dalle_mini.web.studio import Studio
+    from dalle_mini.web.app import build_app
 
-    studio = Studio(service.engine, service.model, ranker=service.ranker, public=service.settings.public)
-    app = guard(Door(build_api(service), build_app(studio)), service)
+    app = guard(Door(build_api(service), build_app(service)), service)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -103,64 +95,3 @@ def _run(listener: socket.socket, service: "Service", *, open_browser: bool) -> 
             # The device is in the middle of something, and the interpreter would crash as it closes.
             sys.stdout.flush()
             os._exit(0)
-
-
-def build_app(studio: "Studio") -> "FastAPI":
-    """The page, with its pictures at `/pictures` and `/examples`."""
-    import gradio as gr
-    from fastapi import FastAPI, HTTPException, Response
-    from fastapi.staticfiles import StaticFiles
-
-    from dalle_mini.web.pictures import Pictures
-    from dalle_mini.web.ui import Page
-
-    pictures, examples = Pictures(public=studio.public), read_examples()
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-
-    def respond(content: bytes | None, media_type: str = "image/png") -> Response:
-        if content is None:
-            raise HTTPException(404, "this picture is no longer kept; draw it again with its seed")
-        return Response(content, media_type=media_type, headers=_PICTURES_STAY)
-
-    @app.get("/pictures/{name}/grid.png")
-    def get_grid(name: str) -> Response:
-        return respond(pictures.encode_grid(name))
-
-    @app.get("/pictures/{name}/{index}.png")
-    def get_tile(name: str, index: int) -> Response:
-        return respond(pictures.encode_tile(name, index))
-
-    @app.get("/pictures/{name}/unblurred/{index}.png")
-    def get_flagged(name: str, index: int) -> Response:
-        return respond(pictures.encode_unblurred(name, index))
-
-    @app.get("/pictures/{name}/candidates/{place}.png")
-    def get_candidate(name: str, place: int) -> Response:
-        return respond(pictures.encode_candidate(name, place))
-
-    @app.get("/pictures/{name}/candidates/{place}.webp")
-    def get_thumbnail(name: str, place: int) -> Response:
-        return respond(pictures.encode_thumbnail(name, place), "image/webp")
-
-    if examples:
-        app.mount("/examples", StaticFiles(directory=FOLDER))
-    return gr.mount_gradio_app(
-        app,
-        Page(studio, pictures, examples).blocks,
-        path="/",
-        css_paths=ASSETS / "page.css",
-        favicon_path=str(ASSETS / "favicon.png"),
-        theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]).set(
-            body_background_fill="#fcfcfa", body_background_fill_dark="#131411"
-        ),
-        footer_links=[],
-        run_history=False,
-        enable_monitoring=False,
-        ssr_mode=False,
-        mcp_server=False,
-        pwa=False,
-        show_error=False,
-        allowed_paths=[],
-        max_file_size="1kb",
-        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
-    )

@@ -3,7 +3,8 @@
 from html import escape
 
 from dalle_mini.generation import Generation
-from dalle_mini.web.markup import file_name, format_mark, shorten, spell
+from dalle_mini.web.markup import format_mark, name_file, shorten
+from dalle_mini.web.words import Words
 
 _LONGEST_WORD = 24
 
@@ -12,7 +13,7 @@ def render_no_why() -> str:
     return '<section class="why"></section>'
 
 
-def render_why(name: str, generation: Generation, chosen: int | None = None) -> str:
+def render_why(words: Words, name: str, generation: Generation, chosen: int | None = None) -> str:
     """A panel about the drawing that is kept as `name`; it is open once a candidate is `chosen`, by its place.
 
     Where nothing was marked there is nothing to say.
@@ -21,65 +22,60 @@ def render_why(name: str, generation: Generation, chosen: int | None = None) -> 
         return render_no_why()
     is_open = " open" if chosen is not None else ""
     chosen = generation.candidates.ranked[0] if chosen is None else chosen
+    title = escape(words.count("why.title", len(generation.images)))
     return (
-        f'<section class="why"><details{is_open}><summary>{_ask(generation)}</summary>'
-        f"<p>{escape(_explain(generation))}</p>{_list_candidates(name, generation, chosen)}"
-        f'<div class="chosen" aria-live="polite">{_describe(name, generation, chosen)}</div></details></section>'
+        f'<section class="why"><details{is_open}><summary>{title}</summary>'
+        f"<p>{escape(_explain(words, generation))}</p>{_list_candidates(words, name, generation, chosen)}"
+        f'<div class="chosen" aria-live="polite">{_describe(words, name, generation, chosen)}</div></details></section>'
     )
 
 
-def _ask(generation: Generation) -> str:
-    count = len(generation.images)
-    return "Why this one?" if count == 1 else f"Why these {spell(count)}?"
-
-
-def _explain(generation: Generation) -> str:
+def _explain(words: Words, generation: Generation) -> str:
     count, shown = len(generation.candidates), len(generation.images)
-    words = f"{_name_ranker(generation)} marked how well each of {count} pictures fits the words: 1 would be perfect. "
-    if count == shown:
-        words += "All are shown, the best first. "
-    elif generation.settings.variety:
-        words += f"{shown} are shown that are good and unlike each other; the others are gray. "
-    else:
-        words += f"The best {shown} are shown; the others are gray. "
-    return f"{words}Choose one to see what each word carried."
+    which = "all" if count == shown else "varied" if generation.settings.variety else "best"
+    marked = words("why.marked", ranker=_name_ranker(words, generation), count=count)
+    return " ".join((marked, words(f"why.{which}", shown=shown), words("why.choose")))
 
 
-def _name_ranker(generation: Generation) -> str:
+def _name_ranker(words: Words, generation: Generation) -> str:
     ranker = generation.ranker
     if ranker is None or ranker.made_for == generation.release:
-        return f"A CLIP made for {generation.release}"
-    return f"The CLIP {ranker.name}"
+        return words("why.own_ranker", model=generation.release)
+    return words("why.ranker", name=ranker.name)
 
 
-def _list_candidates(name: str, generation: Generation, chosen: int) -> str:
+def _list_candidates(words: Words, name: str, generation: Generation, chosen: int) -> str:
     items, candidates = [], generation.candidates
     for number, place in enumerate(candidates.ranked, 1):
         mark, is_shown = candidates.mark(place), place in candidates.shown
-        label = f"Picture {number} of {len(candidates)}, {'shown' if is_shown else 'left out'}"
-        told = "no mark" if mark is None else format_mark(mark)
+        label = words("why.shown" if is_shown else "why.left_out", number=number, count=len(candidates))
+        told = words("why.no_mark") if mark is None else format_mark(mark)
         items.append(
             f'<li class="{"shown" if is_shown else "left-out"}">'
             f'<button type="button" data-candidate="{name}/{place}" aria-pressed="{str(place == chosen).lower()}">'
-            f'<img src="pictures/{name}/candidates/{place}.webp" alt="{label}, mark" loading="lazy">'
-            f"<span>{told}</span></button></li>"
+            f'<img src="pictures/{name}/candidates/{place}.webp" alt="{escape(label)}" loading="lazy">'
+            f"<span>{escape(told)}</span></button></li>"
         )
     return f'<ol class="candidates">{"".join(items)}</ol>'
 
 
-def _describe(name: str, generation: Generation, place: int) -> str:
+def _describe(words: Words, name: str, generation: Generation, place: int) -> str:
     """The chosen candidate: its mark, and a row for every word."""
     candidates = generation.candidates
-    mark, number = candidates.mark(place), candidates.ranked.index(place) + 1
-    seed = candidates.seeds[place]
-    file = file_name(generation.reading.prompt, f"seed {seed}")
-    download = f'<a class="action" href="pictures/{name}/candidates/{place}.png" download="{file}">Download</a>'
-    told = f"mark {format_mark(mark)}" if mark is not None else "which could not be marked"
-    head = f"<p><b>Picture {number} of {len(candidates)}</b>, {told}, seed {seed}</p>{download}"
-    return f'<div class="head">{head}</div>{_list_words(candidates.word_weights(place))}'
+    mark, number, seed = candidates.mark(place), candidates.ranked.index(place) + 1, candidates.seeds[place]
+    file = name_file(generation.reading.prompt, f"seed {seed}")
+    save = escape(words("download"))
+    download = f'<a class="action" href="pictures/{name}/candidates/{place}.png" download="{file}">{save}</a>'
+    told = words("why.unmarkable") if mark is None else words("why.mark", mark=format_mark(mark))
+    title = escape(words("why.picture", number=number, count=len(candidates)))
+    detail = escape(words("why.detail", told=told, seed=seed))
+    return (
+        f'<div class="head"><p><b>{title}</b>, {detail}</p>{download}</div>'
+        f"{_list_words(words, candidates.word_weights(place))}"
+    )
 
 
-def _list_words(weighed: list[tuple[str, float]]) -> str:
+def _list_words(words: Words, weighed: list[tuple[str, float]]) -> str:
     """What the mark would lose without each word; bars are as long as the words weigh beside each other."""
     if not weighed:
         return ""
@@ -91,5 +87,4 @@ def _list_words(weighed: list[tuple[str, float]]) -> str:
         sign = "+" if weight >= 0.0005 else ""
         text = escape(shorten(word, _LONGEST_WORD))
         rows.append(f'<tr><th scope="row">{text}</th><td>{bar}</td><td>{sign}{format_mark(weight)}</td></tr>')
-    caption = "What the mark would lose without each word; below zero, it would gain."
-    return f"<table><caption>{caption}</caption><tbody>{''.join(rows)}</tbody></table>"
+    return f"<table><caption>{escape(words('why.words'))}</caption><tbody>{''.join(rows)}</tbody></table>"

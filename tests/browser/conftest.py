@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from doubles import make_tiny_clip, make_tiny_model
-from playwright.sync_api import Browser, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_playwright
 from served import PATIENCE, Server
+from visiting import visit
 
 FLAGS = (
     "--no-sandbox",
@@ -54,13 +55,16 @@ def open_page(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]
         context.set_default_timeout(PATIENCE * 1000)
         page = context.new_page()
         pages.append(page)
-        page.on("console", lambda message: note(message.type in ("error", "warning"), message.text))
+        page.on("console", lambda message: note(is_wrong(message), message.text))
         page.on("pageerror", lambda error: note(True, str(error)))
         page.on("dialog", refuse)
         page.on("request", lambda request: note(not is_ours(request.url), request.url))
-        page.goto(server.address)
-        page.locator("#run").wait_for()
+        visit(page, server.address)
         return page
+
+    def is_wrong(message: ConsoleMessage) -> bool:
+        # What the server refuses is told on the page.
+        return message.type in ("error", "warning") and "status of 400" not in message.text
 
     def refuse(dialog: Dialog) -> None:
         note(True, dialog.message)

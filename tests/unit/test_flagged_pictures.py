@@ -36,8 +36,8 @@ from dalle_mini.serving.order import Order
 from dalle_mini.serving.schemas import describe_record
 from dalle_mini.serving.store import Record
 from dalle_mini.serving.updates import Drawing
-from dalle_mini.web import markup
-from dalle_mini.web.pictures import Pictures
+from dalle_mini.web import downloads, tiles
+from dalle_mini.web.words import read_words
 
 PROMPT = "a red car"
 FLAG = Verdict(True, 0.9, REASON)
@@ -215,33 +215,28 @@ def test_drawings_that_were_kept_before_there_were_verdicts() -> None:
 
 
 def test_a_flagged_tile_says_why_and_can_be_uncovered(generation: Generation) -> None:
-    shown = markup.render_finished("name", generation)
+    shown = tiles.render_finished(read_words()["en"], "name", generation)
     assert shown.count("Show anyway") == 1 and "it may show &lt;what&gt; it shows" in shown
     assert 'src="pictures/name/unblurred/1.png"' in shown and REASON not in shown
-    public = markup.render_finished("name", generation, public=True)
+    public = tiles.render_finished(read_words()["en"], "name", generation, public=True)
     assert "Show anyway" not in public and "unblurred" not in public and "&lt;what&gt;" in public
 
 
 @pytest.mark.parametrize("public", [False, True])
 def test_who_sees_what_of_a_kept_drawing(generation: Generation, public: bool) -> None:
-    pictures = Pictures(public=public)
-    name, drawn = pictures.add(generation), generation.unblurred()
+    drawn = generation.unblurred()
     shown, left_out = generation.candidates.shown[1], next(iter({*range(6)} - {*generation.candidates.shown}))
 
-    def decode(png: bytes | None) -> float:
-        assert png
+    def decode(png: bytes) -> float:
         return float(np.asarray(Image.open(io.BytesIO(png)).convert("L")).std())
 
     sharp = float(np.asarray(drawn.images[1].convert("L")).std())
-    assert decode(pictures.encode_tile(name, 1)) < sharp / 2
-    assert decode(pictures.encode_candidate(name, shown)) < sharp / 2
-    assert decode(pictures.encode_thumbnail(name, shown)) < sharp / 2
-    assert decode(pictures.encode_tile(name, 0)) > sharp / 2
-    assert (decode(pictures.encode_candidate(name, left_out)) < sharp / 2) is public
-    assert (decode(pictures.encode_thumbnail(name, left_out)) < sharp / 2) is public
-    original = pictures.encode_unblurred(name, 1)
-    assert original is None if public else decode(original) > sharp / 2
-    assert pictures.encode_unblurred(name, 9) is None and pictures.encode_unblurred("x", 1) is None
+    assert decode(downloads.encode_tile(generation, 1)) < sharp / 2
+    assert decode(downloads.encode_tile(generation, 0)) > sharp / 2
+    for encode in (downloads.encode_candidate, downloads.encode_thumbnail):
+        assert decode(encode(generation, shown, public=public)) < sharp / 2
+        assert (decode(encode(generation, left_out, public=public)) < sharp / 2) is public
+    assert decode(downloads.encode_unblurred(generation, 1)) > sharp / 2
 
 
 @pytest.mark.parametrize("public, checked", [(False, True), (True, False), (True, True)])

@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import time
+import zipfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -18,12 +19,14 @@ from PIL import Image
 from dalle_mini import config
 from dalle_mini.errors import CheckpointError, ConfigError, DataError, OutputError, PromptError
 from dalle_mini.generation import Generation
-from dalle_mini.grid import read_recipe
+from dalle_mini.grid import extract_recipe
+from dalle_mini.provenance import trace_picture
+from dalle_mini.serving.answers import NotFound
 from dalle_mini.serving.engine import Engine
 from dalle_mini.serving.order import MAX_PROMPT, Order
 from dalle_mini.serving.painter import Painter
 from dalle_mini.serving.shelf import brings_ranker, list_choices, read_defaults
-from dalle_mini.web import markup
+from dalle_mini.web import downloads, markup, result, tiles
 from dalle_mini.web.address import default_host, default_port, listen, web_address
 from dalle_mini.web.examples import read_examples
 from dalle_mini.web.order import read_order, read_seed
@@ -31,7 +34,9 @@ from dalle_mini.web.pictures import Pictures
 from dalle_mini.web.server import serve
 from dalle_mini.web.studio import Drawing, Finished, Preparing, Studio, Update, Waiting
 from dalle_mini.web.why import render_no_why, render_why
+from dalle_mini.web.words import read_words
 
+WORDS = read_words()["en"]
 NASTY = "<img src=x onerror=alert(1)> & \"quotes\" 'too'"
 
 
@@ -222,46 +227,61 @@ def test_only_the_model_of_the_page_has_the_pages_ranker(ranked: Studio, tmp_pat
 # Finished pictures.
 
 
-def test_kept_pictures_are_pngs_with_recipes(generation: Generation, tmp_path: Path) -> None:
-    pictures = Pictures()
-    name = pictures.add(generation)
-    assert len(name) >= 20
-    (tmp_path / "grid.png").write_bytes(pictures.encode_grid(name) or b"")
-    assert read_recipe(tmp_path / "grid.png") == generation.recipe
-    (tmp_path / "tile.png").write_bytes(pictures.encode_tile(name, 2) or b"")
-    assert read_recipe(tmp_path / "tile.png") == generation.tile_recipe(2)
-    with Image.open(tmp_path / "tile.png") as tile:
-        assert tile.size == (256, 256)
-    assert pictures.encode_tile(name, 3) is pictures.encode_tile(name, -1) is None
-    assert pictures.encode_grid("other") is pictures.encode_tile("other", 0) is None
+def test_every_picture_that_leaves_is_marked_and_every_png_has_its_recipe(generation: Generation) -> None:
+    wanted = [
+        (downloads.encode_grid(generation), generation.recipe),
+        (downloads.encode_classic(generation), generation.recipe),
+        (downloads.encode_tile(generation, 2), generation.tile_recipe(2)),
+        (downloads.encode_small_grid(generation), None),
+        (downloads.encode_small_tile(generation, 2), None),
+    ]
+    for content, recipe in wanted:
+        with Image.open(io.BytesIO(content)) as picture:
+            assert picture.format == ("PNG" if recipe else "WEBP")
+            assert recipe is None or extract_recipe(picture) == recipe
+        assert trace_picture(content).made_here
 
 
-def test_candidates_can_be_looked_at_and_kept(best: Generation, tmp_path: Path) -> None:
+def test_a_zip_holds_all_of_a_drawing(generation: Generation) -> None:
+    content = downloads.encode_zip(generation)
+    assert content == downloads.encode_zip(generation)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = archive.namelist()
+        assert len(set(names)) == len(names) == 3 + len(generation.images)
+        assert all(re.fullmatch(r"[a-z0-9-]+\.(png|json)", name) for name in names)
+        assert json.loads(archive.read("recipe.json")) == generation.recipe
+        for index, name in enumerate(names[2:-1]):
+            assert archive.read(name) == downloads.encode_tile(generation, index)
+
+
+def test_candidates_can_be_looked_at_and_kept(best: Generation) -> None:
     pictures = Pictures()
     name = pictures.add(best)
-    assert pictures.find(name) is best and pictures.find("other") is None
+    assert len(name) >= 20 and pictures.find(name) is best and pictures.find("other") is None
+    with pytest.raises(NotFound, match="no longer kept"):
+        pictures.require("other")
     left_out = best.candidates.ranked[-1]
-    (tmp_path / "one.png").write_bytes(pictures.encode_candidate(name, left_out) or b"")
-    assert read_recipe(tmp_path / "one.png") == best.candidate_recipe(left_out)
-    with Image.open(io.BytesIO(pictures.encode_thumbnail(name, left_out) or b"")) as thumbnail:
+    content = downloads.encode_candidate(best, left_out, public=False)
+    with Image.open(io.BytesIO(content)) as picture:
+        assert extract_recipe(picture) == best.candidate_recipe(left_out)
+    with Image.open(io.BytesIO(downloads.encode_thumbnail(best, left_out, public=False))) as thumbnail:
         assert thumbnail.format == "WEBP" and thumbnail.size == best.images[0].size
-    for encode in (pictures.encode_candidate, pictures.encode_thumbnail):
-        assert encode(name, 12) is encode(name, -1) is encode("other", 0) is None
 
 
 def test_the_oldest_pictures_make_room(generation: Generation) -> None:
     size = sum(3 * image.width * image.height for image in generation.images)
     pictures = Pictures(max_bytes=2 * size)
     names = [pictures.add(generation) for _ in range(3)]
-    assert [pictures.encode_grid(name) is not None for name in names] == [False, True, True]
+    assert [pictures.find(name) is not None for name in names] == [False, True, True]
     crowded = Pictures(max_bytes=1)
-    assert crowded.encode_grid(crowded.add(generation))
+    assert crowded.find(crowded.add(generation))
 
 
 # HTML.
 
 
-WHY = {"section", "details", "summary", "ol", "li", "table", "caption", "tbody", "tr", "th", "td"}
+KNOWN = {"div", "p", "span", "b", "figure", "img", "a", "button", "section", "details", "summary", "ol", "ul", "li"}
+TABLE = {"table", "caption", "tbody", "tr", "th", "td"}
 
 
 class Tags(html.parser.HTMLParser):
@@ -282,11 +302,11 @@ class Tags(html.parser.HTMLParser):
 
 @pytest.fixture(
     params=[
-        lambda generation: markup.render_finished("name", generation),
-        lambda generation: markup.render_result("name", generation),
+        lambda generation: tiles.render_finished(WORDS, "name", generation),
+        lambda generation: result.render_result(WORDS, "name", generation),
         lambda generation: markup.render_status(NASTY, detail=NASTY),
         lambda generation: markup.render_error(ConfigError(NASTY, hint=NASTY)),
-        lambda generation: render_why("name", generation, 4),
+        lambda generation: render_why(WORDS, "name", generation, 4),
     ],
     ids=["grid", "result", "status", "error", "why"],
 )
@@ -296,28 +316,34 @@ def rendered(request: pytest.FixtureRequest, best: Generation) -> Tags:
 
 def test_what_was_typed_stays_text(rendered: Tags) -> None:
     for tag, attributes in rendered.found:
-        assert tag in {"div", "p", "span", "b", "figure", "img", "a", "button"} | WHY
+        assert tag in KNOWN | TABLE
         assert not [name for name in attributes if name.startswith("on")]
         assert str(attributes.get("src", "pictures/")).startswith("pictures/")
 
 
 def test_tiles_say_what_they_are(generation: Generation) -> None:
-    tags = Tags(markup.render_finished("name", generation)).found
+    tags = Tags(tiles.render_finished(WORDS, "name", generation)).found
     alts = [attributes["alt"] for tag, attributes in tags if tag == "img"]
     assert alts == [f"{NASTY}, picture {number} of 3" for number in (1, 2, 3)]
+    figures = [attributes for tag, attributes in tags if tag == "figure"]
+    assert [figure["data-seed"] for figure in figures] == list(map(str, generation.seeds))
+
+
+def test_downloads_have_names_that_every_system_takes(generation: Generation) -> None:
+    tags = Tags(result.render_result(WORDS, "name", generation)).found
     names = [attributes["download"] for tag, attributes in tags if tag == "a"]
-    assert len(set(names)) == 3 and all(re.fullmatch(r"[a-z0-9-]+\.png", name or "") for name in names)
+    assert len(set(names)) == 4 and all(re.fullmatch(r"[a-z0-9-]+\.(png|webp|zip)", name or "") for name in names)
 
 
 def test_tiles_bear_their_marks(best: Generation, generation: Generation) -> None:
-    page = markup.render_finished("name", best)
+    page = tiles.render_finished(WORDS, "name", best)
     assert Tags(page).words == "".join(f"Mark {mark:.3f}".replace("-", "−") for mark in best.marks if mark is not None)
-    assert not Tags(markup.render_finished("name", generation)).words
+    assert not Tags(tiles.render_finished(WORDS, "name", generation)).words
 
 
 def test_the_panel_shows_all_candidates_in_order_and_the_words_of_the_chosen(best: Generation) -> None:
     ranked, words = best.candidates.ranked, NASTY.split()
-    closed, opened = (Tags(render_why("name", best, chosen)) for chosen in (None, ranked[7]))
+    closed, opened = (Tags(render_why(WORDS, "name", best, chosen)) for chosen in (None, ranked[7]))
     assert ("details", {}) in closed.found and ("details", {"open": None}) in opened.found
     buttons = [attributes for tag, attributes in opened.found if tag == "button"]
     assert [button["data-candidate"] for button in buttons] == [f"name/{place}" for place in ranked]
@@ -331,17 +357,17 @@ def test_the_panel_shows_all_candidates_in_order_and_the_words_of_the_chosen(bes
 
 
 def test_without_marks_there_is_no_panel(generation: Generation) -> None:
-    assert render_why("name", generation) == render_no_why()
+    assert render_why(WORDS, "name", generation) == render_no_why()
 
 
 @pytest.mark.parametrize("count, columns", [(1, 1), (2, 2), (4, 2), (9, 3), (36, 6)])
 def test_the_grid_is_as_square_as_it_can_be(count: int, columns: int) -> None:
-    assert f"--columns:{columns}" in markup.render_blank(count)
+    assert f"--columns:{columns}" in tiles.render_blank(WORDS, count)
 
 
 def test_what_was_cut_is_told(studio: Studio) -> None:
-    result = markup.render_result("name", finish(studio, order(studio, "a red car at the beach " * 400, images=1)))
-    words = Tags(result).words
+    cut = finish(studio, order(studio, "a red car at the beach " * 400, images=1))
+    words = Tags(result.render_result(WORDS, "name", cut)).words
     assert "There was no room for “" in words and len(words) < 700
 
 

@@ -1,0 +1,23 @@
+// Begins everything that the page does by itself, beside what Gradio does.
+
+import "./keys.js";
+import { openAbout } from "./about.js";
+import { openHistory } from "./history-panel.js";
+import "./menus.js";
+import "./notices.js";
+import { openMeme } from "./meme.js";
+import { openOrigin } from "./origin.js";
+import { openShare } from "./share.js";
+import { openTile } from "./tile.js";
+
+const ACTS = { share: () => openShare(), meme: () => openMeme() };
+const PANELS = { about: openAbout, origin: () => openOrigin(), history: openHistory };
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button?.matches("#grid .open")) openTile(Number(button.closest(".tile").dataset.index));
+  else (ACTS[button?.dataset.act] ?? PANELS[button?.dataset.panel])?.();
+});
+
+// From now on buttons do something.
+document.documentElement.dataset.ready = "";

@@ -1,0 +1,60 @@
+"""The page as an application: Gradio's, and beside it the addresses of `routes` and what its scripts call."""
+
+from pathlib import Path
+
+import gradio as gr
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from dalle_mini.serving.answers import answer_errors
+from dalle_mini.serving.service import Service
+from dalle_mini.web import examples, routes, sharing, workshop
+from dalle_mini.web.page import Page
+from dalle_mini.web.pictures import Pictures
+from dalle_mini.web.studio import Studio
+
+ASSETS = Path(__file__).parents[2] / "assets"
+_HEAD = '<script type="module" src="page/main.js"></script>'
+
+
+def build_app(service: Service) -> FastAPI:
+    """The page of a service."""
+    studio = Studio(service.engine, service.model, ranker=service.ranker, public=service.settings.public)
+    pictures, drawn = Pictures(public=studio.public), examples.read_examples()
+    app = build_routes(service, pictures)
+    if drawn:
+        app.mount("/examples", StaticFiles(directory=examples.FOLDER))
+    page = Page(studio, pictures, drawn)
+    return gr.mount_gradio_app(
+        app,
+        page.blocks,
+        path="/",
+        css_paths=[ASSETS / "page.css", ASSETS / "dialogs.css"],
+        favicon_path=str(ASSETS / "favicon.png"),
+        theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]).set(
+            body_background_fill="#fcfcfa", body_background_fill_dark="#131411"
+        ),
+        head=_HEAD,
+        i18n=page.i18n,
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+        mcp_server=False,
+        pwa=False,
+        show_error=False,
+        allowed_paths=[],
+        max_file_size="1kb",
+        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
+    )
+
+
+def build_routes(service: Service, pictures: Pictures) -> FastAPI:
+    """What is ours beside Gradio's page."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.service = service
+    for module in (routes, sharing, workshop):
+        app.include_router(module.build_router(pictures))
+    answer_errors(app, app.routes)
+    app.mount("/page", StaticFiles(directory=ASSETS / "page"))
+    return app

@@ -1,0 +1,139 @@
+"""The page: its parts, and what happens between them.
+
+Every event is a plain function of what stands in the fields; drawing is a generator, so closing it (Stop, or leaving
+the page) stops the work. Each answers in the language of the browser that asks.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from dalle_mini.errors import DalleMiniError
+from dalle_mini.recipe import Recipe
+from dalle_mini.web import markup
+from dalle_mini.web.box import Box
+from dalle_mini.web.canvas import Canvas
+from dalle_mini.web.examples import Example
+from dalle_mini.web.links import describe, find_model, read_link
+from dalle_mini.web.order import read_order
+from dalle_mini.web.parts import Changes, make_html
+from dalle_mini.web.pictures import Pictures
+from dalle_mini.web.series import draw
+from dalle_mini.web.settings import SettingsPanel
+from dalle_mini.web.studio import ROOM, Finished, Studio
+from dalle_mini.web.words import FIRST, Words, choose_words, read_words
+
+_FIELDS = ("box", "settings")
+"""Parts of the copy that Gradio's own components show."""
+_logger = logging.getLogger(__name__)
+
+
+class Page:
+    """`blocks` is what Gradio serves, with the copy of `i18n` for its own components."""
+
+    def __init__(self, studio: Studio, pictures: Pictures, examples: tuple[Example, ...]) -> None:
+        self.studio, self.examples = studio, examples
+        self.i18n = gr.I18n(**{language: words.select(*_FIELDS) for language, words in read_words().items()})
+        first = read_words()[FIRST]
+        with gr.Blocks(title="DALL·E mini", analytics_enabled=False, fill_width=True) as self.blocks:
+            self.header = make_html(markup.render_header(first), "header")
+            self.box = Box(self.i18n)
+            self.settings = SettingsPanel(first, self.i18n, studio.model, studio.ranker)
+            self.canvas = Canvas(first, pictures, examples, blanks=int(self.settings.images.value))
+            self.footer = make_html(markup.render_footer(first), "footer")
+            self._connect()
+        self.blocks.queue(max_size=4 * ROOM, api_open=False)
+
+    def _connect(self) -> None:
+        box, settings, canvas = self.box, self.settings, self.canvas
+        quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        shown = [*canvas.parts, box.run, box.stop]
+        drawing = gr.on(
+            [box.prompt.submit, box.run.click],
+            self.draw,
+            [box.prompt, *settings.fields],
+            shown,
+            show_progress="hidden",
+            # A press while the last drawing is just being closed counts; `keys.js` keeps others back.
+            trigger_mode="always_last",
+            concurrency_limit=None,
+            api_visibility="private",
+        )
+        # Only then, or news of the drawing that is on its way would be shown after this.
+        box.stop.click(None, cancels=[drawing], **quick).then(self.show_stopped, None, shown, **quick)
+        restyled = [*settings.styles, settings.choosing]
+        # Not on every change: what a recipe filled in stays.
+        settings.model.input(settings.apply_defaults, settings.model, restyled, **quick)
+        canvas.result.choose(self.keep_seed, None, [settings.seed, settings.panel, canvas.status], **quick)
+        canvas.why.choose(self.explain, None, [canvas.why, canvas.status], **quick)
+        canvas.cards.choose(self.show_example, None, [box.prompt, *canvas.parts], **quick)
+        static = [self.header, self.footer, settings.notify]
+        filled = [box.prompt, *settings.fields, settings.choosing, settings.panel]
+        self.blocks.load(self.greet, None, [*static, *filled, *canvas.parts], **quick)
+
+    def greet(self, request: gr.Request) -> Changes:
+        """The page in the visitor's language, with what the link asks for."""
+        words = choose_language(request)
+        header = {
+            self.header: markup.render_header(words),
+            self.settings.notify: markup.render_notify(words),
+            self.footer: markup.render_footer(words),
+        }
+        try:
+            recipe = read_link(str(request.url.query))
+        except DalleMiniError as error:
+            return header | self.canvas.show_first(words) | self.canvas.tell_error(error)
+        if recipe:
+            return header | self.fill_in(words, recipe)
+        # In the first language all of it is there.
+        return header | (self.canvas.show_first(words) if words.language != FIRST else {})
+
+    def fill_in(self, words: Words, recipe: Recipe) -> Changes:
+        """Everything that a recipe says, ready to be drawn."""
+        model = find_model(recipe, self.studio.model)
+        told = describe(words, recipe, self.settings, is_here=model is not None)
+        filled = self.settings.fill_in(model or self.studio.model, recipe.settings, recipe.seed)
+        blank = self.canvas.begin(words, recipe.settings.images) | self.canvas.tell(told)
+        return {self.box.prompt: recipe.prompt} | filled | blank
+
+    def draw(self, request: gr.Request, *fields: Any) -> Iterator[Changes]:
+        """Draw what the fields say, telling how it goes; whatever fails is told in words."""
+        words = choose_language(request)
+        try:
+            order = read_order(*fields)
+            with contextlib.closing(draw(self.studio, order)) as updates:
+                # What is refused is so by now, and the pictures of before stay.
+                first = self.canvas.show(words, next(updates))
+                yield self.canvas.begin(words, order.settings.images) | self.box.show_busy() | first
+                for update in updates:
+                    done = self.box.show_idle() if isinstance(update, Finished) else {}
+                    yield self.canvas.show(words, update) | done
+        except DalleMiniError as error:
+            yield self.canvas.tell_error(error) | self.box.show_idle()
+        except Exception:
+            _logger.exception("a drawing failed")
+            yield self.canvas.tell(words("status.failed"), error=True) | self.box.show_idle()
+
+    def show_stopped(self, request: gr.Request) -> Changes:
+        return self.canvas.tell(choose_language(request)("status.stopped")) | self.box.show_idle()
+
+    def keep_seed(self, request: gr.Request, event: gr.EventData) -> Changes:
+        """Put a seed into its field, where it can be seen."""
+        told = self.canvas.tell(choose_language(request)("status.seed", seed=event.value))
+        return {self.settings.seed: event.value, self.settings.panel: gr.update(open=True)} | told
+
+    def explain(self, request: gr.Request, event: gr.EventData) -> Changes:
+        return self.canvas.explain(choose_language(request), str(event.value))
+
+    def show_example(self, request: gr.Request, event: gr.EventData) -> Changes:
+        index = int(event.value)
+        return {self.box.prompt: self.examples[index].prompt} | self.canvas.show_example(
+            choose_language(request), index
+        )
+
+
+def choose_language(request: gr.Request) -> Words:
+    return choose_words(request.headers.get("accept-language", ""))
