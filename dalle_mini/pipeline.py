@@ -4,6 +4,7 @@
 watch or to stop half-way.
 """
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -11,7 +12,7 @@ import logging
 import math
 import os
 import secrets
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 import jax
@@ -35,16 +36,12 @@ from dalle_mini.safety.pictures import ClipChecker, PictureCheck, load_bundled
 from dalle_mini.safety.prompts import DEFAULT_MODE
 from dalle_mini.safety.verdict import Verdict
 from dalle_mini.text.lexicon import Lexicon
-from dalle_mini.text.tokenizer import EncodedPrompts, Tokenizer
-
-LANES = 9
-"""Images are always drawn this many at a time, the last ones unused where fewer are wanted: products of another number
-of rows round differently, and a picture must not depend on how many are drawn beside it."""
+from dalle_mini.text.tokenizer import Tokenizer
+from dalle_mini.together import LANES, Drawn, Plan, Trial, draw_together, try_together
 
 CANDIDATES_A_PICTURE = 4
 """What an accelerator draws for each picture that is shown, where there is a ranker and nobody says otherwise."""
 
-_PREVIEWS = 8
 _logger = logging.getLogger(__name__)
 
 
@@ -169,49 +166,74 @@ class DalleMini:
         ConfigError where the candidates can't be ranked or find no room, PromptError for what can't be read, and
         PromptRejected for what is not drawn.
         """
+        (drawing,) = self.draw_together([self.plan(prompt, settings, seed=seed)])
+        return drawing
+
+    def draw_together(self, plans: Sequence[Plan]) -> list[Generator[Progress]]:
+        """`draw` for several at once: the pictures of each are what they are alone.
+
+        Whichever is asked first draws a chunk for all. Settings must have the same `sampling.static_settings`.
+        """
+        self._require_room(plans)
+        codebook_size = self.vqgan_config.codebook_size
+        streams = draw_together(self.params, self.config, plans, codebook_size=codebook_size)
+        return [self._draw(plan, stream) for plan, stream in zip(plans, streams, strict=True)]
+
+    def try_together(self, count: int) -> Trial:
+        """Whether so many drawings at once are what they are alone, and how much faster; compiles what draws them."""
+        plan = self.plan("a picture", seed=0)
+        self._require_room([plan] * count)
+        codebook_size = self.vqgan_config.codebook_size
+        return try_together(self.params, self.config, plan, count, codebook_size=codebook_size)
+
+    def plan(self, prompt: str, settings: GenerationConfig | None = None, *, seed: int | None = None) -> Plan:
+        """What decides a drawing; raises what `draw` does, but for room."""
         self.safety.check(prompt)
         settings = self.complete(settings or self.settings())
         seed = check_seed(secrets.randbelow(2**32) if seed is None else seed)
         encoded = self.tokenizer.encode([prompt])
         if self.ranker:
             self.ranker.tokenizer.encode([prompt])  # what it can't read is to be known before there is work to lose
-        self._require_room(settings)
-        return self._draw(encoded, settings, seed)
-
-    def _require_room(self, settings: GenerationConfig) -> None:
-        itemsize = jax.tree.leaves(self.params)[0].dtype.itemsize
-        need = memory.estimate(self.config, self.vqgan_config, settings, lanes=LANES, itemsize=itemsize)
-        memory.require_room(need, memory.find_free(), settings)
-
-    def _draw(self, encoded: EncodedPrompts, settings: GenerationConfig, seed: int) -> Generator[Progress]:
-        length, count = self.config.image_length, settings.candidates
-        assert count is not None
-        seeds = image_seeds(seed, count)
+        empty = None
+        if settings.guidance_scale != 1:
+            empty = sampling.Text(*map(jnp.asarray, self.tokenizer.encode_empty(1)))
         text = sampling.Text(jnp.asarray(encoded.tokens), jnp.asarray(encoded.mask))
+        assert settings.candidates is not None
+        return Plan(encoded.readings[0], text, empty, settings, image_seeds(seed, settings.candidates))
+
+    def _require_room(self, plans: Sequence[Plan]) -> None:
+        itemsize = jax.tree.leaves(self.params)[0].dtype.itemsize
+        free, lanes = memory.find_free(), LANES * len(plans)
+        for plan in plans:
+            need = memory.estimate(self.config, self.vqgan_config, plan.settings, lanes=lanes, itemsize=itemsize)
+            memory.require_room(need, free, plan.settings)
+
+    def _draw(self, plan: Plan, stream: Generator[Drawn]) -> Generator[Progress]:
+        length, count, settings = self.config.image_length, len(plan.seeds), plan.settings
         side = math.isqrt(length) * self.vqgan_config.downsampling
         tokens, pixels = np.zeros((count, length), np.int32), np.zeros((count, side, side, 3), np.uint8)
         embedded = []
-        for start in range(0, count, LANES):
-            lanes = slice(start, min(start + LANES, count))
-            for position, drawn in self._draw_batch(text, settings, seeds[lanes]):
-                tokens[lanes] = drawn
+        with contextlib.closing(stream):
+            for drawn in stream:
+                places, position = drawn.places, drawn.position
+                tokens[places] = drawn.tokens
                 if position == length:
-                    pixels[lanes] = [self._decode(row) for row in drawn]
+                    pixels[places] = [self._decode(row) for row in drawn.tokens]
                     if self.ranker:
-                        embedded.append(self.ranker.embed_images(pixels[lanes]))
-                if position < length or lanes.stop < count:
-                    done = (start // LANES * length + position) // math.ceil(count / LANES)
-                    preview = functools.partial(self._preview, pixels, drawn, lanes, position, settings.images)
+                        embedded.append(self.ranker.embed_images(pixels[places]))
+                if position < length or places.stop < count:
+                    done = (places.start // LANES * length + position) // math.ceil(count / LANES)
+                    preview = functools.partial(self._preview, pixels, drawn, settings.images)
                     yield Progress(done, length, settings, preview)
-        reading = encoded.readings[0]
-        candidates = Candidates(seeds, tokens, pixels, shown=tuple(range(settings.images)))
+        reading = plan.reading
+        candidates = Candidates(plan.seeds, tokens, pixels, shown=tuple(range(settings.images)))
         rows, ranker = None, None
         if self.ranker:
             rows, ranker = np.concatenate(embedded), self.ranker.id
             candidates = rank_candidates(candidates, self.ranker, rows, reading.prompt, variety=settings.variety)
         verdicts = self._look_at(candidates, rows)
         went_by = self.went_by(reading.prompt)
-        result = Generation(self.name, reading, seed, settings, candidates, ranker, went_by, verdicts)
+        result = Generation(self.name, reading, plan.seeds[0], settings, candidates, ranker, went_by, verdicts)
         yield Progress(length, length, settings, lambda: list(result.images), result)
 
     def _look_at(
@@ -223,28 +245,12 @@ class DalleMini:
         shown = list(candidates.shown)
         return self.check.check([*map(candidates.image, shown)], None if embedded is None else embedded[shown])
 
-    def _draw_batch(self, text: sampling.Text, settings: GenerationConfig, seeds: tuple[int, ...]):
-        """Yields (position, tokens so far) of up to `LANES` images, chunk after chunk."""
-        length = self.config.image_length
-        filled = list(seeds) + [0] * (LANES - len(seeds))
-        empty = None
-        if settings.guidance_scale != 1:
-            empty = sampling.Text(*map(jnp.asarray, self.tokenizer.encode_empty(1)))
-        state = sampling.start(self.params, self.config, text, empty, sampling.image_keys(filled))
-        steps = chunk_length(length)
-        for position in range(steps, length + 1, steps):
-            state = sampling.advance(
-                self.params, self.config, state, settings, steps=steps, codebook_size=self.vqgan_config.codebook_size
-            )
-            yield position, np.asarray(state.tokens)[: len(seeds)]
-
     def _decode(self, tokens: np.ndarray) -> np.ndarray:
         return np.asarray(decode_pixels(self.vqgan_params, self.vqgan_config, tokens))
 
-    def _preview(
-        self, pixels: np.ndarray, drawn: np.ndarray, lanes: slice, position: int, shown: int
-    ) -> list[Image.Image]:
-        """Pictures as far as they are drawn, `drawn` those of `lanes` up to `position`; the rest is transparent."""
+    def _preview(self, pixels: np.ndarray, drawn: Drawn, shown: int) -> list[Image.Image]:
+        """Pictures as far as they are drawn; the rest is transparent."""
+        lanes, position, tokens = drawn
         length = self.config.image_length
         finished = lanes.stop if position == length else lanes.start
         pictures = []
@@ -252,7 +258,7 @@ class DalleMini:
             if place < finished:
                 picture = Image.fromarray(pixels[place])
             elif place < lanes.stop:
-                unfinished = self._decode(_continue_rows(drawn[place - lanes.start], position))
+                unfinished = self._decode(_continue_rows(tokens[place - lanes.start], position))
                 picture = _clear_below(unfinished, position, length)
             else:
                 picture = Image.new("RGBA", pixels.shape[1:3])
@@ -342,12 +348,6 @@ def preview_places(start: int, shown: int, count: int) -> range:
     page = max(shown, LANES)
     first = min(start // page * page, count - shown)
     return range(first, first + shown)
-
-
-def chunk_length(image_length: int) -> int:
-    """Tokens drawn in one program: the largest divisor of the length that leaves at least eight chunks."""
-    most = max(1, image_length // _PREVIEWS)
-    return max(steps for steps in range(1, most + 1) if image_length % steps == 0)
 
 
 @functools.partial(jax.jit, static_argnames="config")

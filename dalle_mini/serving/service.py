@@ -118,6 +118,7 @@ def build_service(
             patience=settings.patience_seconds,
             step_seconds=settings.step_seconds,
             load_seconds=settings.load_seconds,
+            at_once=settings.at_once,
         ),
         safety=safety,
         metrics=metrics,

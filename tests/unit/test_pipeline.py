@@ -7,7 +7,8 @@ from doubles import IMAGE_LENGTH, make_tiny_model
 import dalle_mini
 from dalle_mini.errors import CheckpointError, ConfigError, PromptError
 from dalle_mini.grid import read_recipe
-from dalle_mini.pipeline import DalleMini, chunk_length, image_seeds
+from dalle_mini.pipeline import DalleMini, image_seeds
+from dalle_mini.together import chunk_length
 
 PROMPT = "a red car at the beach"
 
