@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Hashable
 
+from dalle_mini.checkpoints.releases import find_name
 from dalle_mini.errors import Cancelled, Closing, DalleMiniError, DeviceError, Overloaded, PromptRejected
 from dalle_mini.safety.options import SafetyOptions
 from dalle_mini.serving.metrics import Metrics
@@ -202,9 +203,9 @@ class Engine:
 
         error = _try(load)
         self._rest()
-        self._trouble = f"{self._painter.main} can't be loaded" if error else ""
+        self._trouble = f"{find_name(self._painter.main)} can't be loaded" if error else ""
         if error:
-            _logger.warning("%s: %s", self._painter.main, error)
+            _logger.warning("not ready: %s", error)
 
     def _take(self) -> list[Ticket]:
         """The next batch, when there is one; empty when the engine stops."""

@@ -16,13 +16,14 @@ import time
 from collections.abc import Callable, Generator, Hashable, Sequence
 from typing import TYPE_CHECKING
 
+from dalle_mini.checkpoints.releases import find_name
 from dalle_mini.config import MAX_SEED
-from dalle_mini.errors import ConfigError, DeviceError
+from dalle_mini.errors import CheckpointError, ConfigError, DalleMiniError, DeviceError
 from dalle_mini.safety.blur import blur
 from dalle_mini.safety.options import SafetyOptions
 from dalle_mini.serving.metrics import Metrics
 from dalle_mini.serving.order import Order
-from dalle_mini.serving.shelf import require_local
+from dalle_mini.serving.shelf import NotHere, require_local
 from dalle_mini.serving.updates import Drawing, Finished, Preparing
 
 if TYPE_CHECKING:
@@ -54,15 +55,12 @@ def load_local(name: str, *, ranker: str | None = None, safety: SafetyOptions | 
 
 @dataclasses.dataclass
 class _Easel:
-    """A model that is ready, what showing one unfinished picture took last, and how many drawings it makes at once.
-
-    `is_tried` says that more at once were not worth it; so many as now are `speedup` times as fast as one by one.
-    """
+    """A model that is ready, what showing one unfinished picture took last, and how many drawings it makes at once;
+    `is_tried` says that more were not worth it."""
 
     model: "DalleMini"
     preview_seconds: float
     at_once: int = 1
-    speedup: float = 1.0
     is_tried: bool = False
 
 
@@ -127,11 +125,10 @@ class Painter:
                 raise
             _logger.info("%s: no room for %d drawings at once", model, count)
             return
-        is_worth_it = trial.is_exact and trial.speedup >= max(WORTH, easel.speedup)
         found = "the same pictures" if trial.is_exact else "other pictures"
         _logger.info("%s: %d drawings at once: %s, %.2f times as fast", model, count, found, trial.speedup)
-        if is_worth_it:
-            easel.at_once, easel.speedup, easel.is_tried = count, trial.speedup, False
+        if trial.is_exact and trial.speedup >= WORTH:
+            easel.at_once, easel.is_tried = count, False
 
     def warm_up(self) -> Generator[Preparing]:
         """Make the main model ready."""
@@ -187,7 +184,7 @@ class Painter:
         """Put a model on its easel: load it, and draw a little so that every program is compiled."""
         yield Preparing(name)
         self._easels = {kept: easel for kept, easel in self._easels.items() if kept == self.main}
-        model = self._load(name)
+        model = self._fetch(name)
         with contextlib.closing(model.draw("a picture", seed=0)) as drawing:
             progress = next(drawing)
             progress.preview()
@@ -200,6 +197,17 @@ class Painter:
         if model.check:
             model.check.check(pictures[:1])
         self._easels[name] = _Easel(model, preview_seconds)
+
+    def _fetch(self, name: str) -> "DalleMini":
+        """Load a model. What is wrong with its files is for the log: folders are no business of callers."""
+        try:
+            return self._load(name)
+        except NotHere:
+            raise
+        except DalleMiniError as error:
+            _logger.error("%s can't be loaded: %s (%s)", name, error, error.hint)
+            hint = "whoever runs this server finds the reason in its log"
+            raise CheckpointError(f"{find_name(name)} can't be loaded", hint=hint) from error
 
     def _watch(
         self, easel: _Easel, order: Order, drawing: "Generator[Progress]", *, beside: int = 1

@@ -102,7 +102,7 @@ class Picture(BaseModel):
 
     index: int
     seed: int
-    mark: float | None = Field(description="How well it fits the prompt, from -1 to 1, where there is a ranker.")
+    mark: float | None = Field(None, description="How well it fits the prompt, from -1 to 1, where there is a ranker.")
     flagged: bool | None = Field(None, description="Whether it is blurred, where it was looked at.")
     reason: str | None = Field(None, description="Why, in a few words.")
     score: float | None = Field(None, description="How sure that is, from 0 to 1.")

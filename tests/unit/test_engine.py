@@ -225,8 +225,9 @@ def test_a_main_model_that_cannot_be_loaded_makes_the_engine_unready(caplog: pyt
     engine = Engine(Painter("quick", load=load))
     assert engine.trouble == "the engine does not run"
     engine.start()
-    with pytest.raises(CheckpointError, match="the weights are gone"):
+    with pytest.raises(CheckpointError, match="quick can't be loaded") as told:
         engine.submit(order(), client="a").result()
+    assert "the weights are gone" in caplog.text and "log" in told.value.hint
     assert engine.trouble == "quick can't be loaded"
     assert engine.submit(order(model="other"), client="a").result().release == "other"
     engine.close()
