@@ -3,7 +3,20 @@
 import logging
 
 import dalle_mini
-from dalle_mini.cli import audit, checkpoint, data, doctor, evaluate, finetune, generate, models, serve, shares, train
+from dalle_mini.cli import (
+    audit,
+    checkpoint,
+    data,
+    doctor,
+    evaluate,
+    finetune,
+    generate,
+    models,
+    serve,
+    shares,
+    space,
+    train,
+)
 from dalle_mini.cli.parser import Parser, add_verbose, show_help
 
 
@@ -19,6 +32,6 @@ def build_parser() -> Parser:
     add_verbose(parser, default=False)
     parser.set_defaults(run=show_help, parser=parser, log_level=logging.WARNING)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for module in (generate, serve, shares, models, doctor, checkpoint, finetune, train, data, evaluate, audit):
+    for module in (generate, serve, shares, space, models, doctor, checkpoint, finetune, train, data, evaluate, audit):
         module.add_parser(commands)
     return parser
