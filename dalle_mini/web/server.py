@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from dalle_mini.serving.service import Service
-    from dalle_mini.web.studio import Studio
 
 ASSETS = Path(__file__).parents[2] / "assets"
 _SECONDS_TO_CLOSE = 2
@@ -60,10 +59,8 @@ def _run(listener: socket.socket, service: "Service", *, open_browser: bool) -> 
     import uvicorn
 
     from dalle_mini.serving.app import Door, build_api, guard
-    from dalle_mini.web.studio import Studio
 
-    studio = Studio(service.engine, service.model, ranker=service.ranker, public=service.settings.public)
-    app = guard(Door(build_api(service), build_app(studio)), service)
+    app = guard(Door(build_api(service), build_app(service)), service)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -105,15 +102,19 @@ def _run(listener: socket.socket, service: "Service", *, open_browser: bool) -> 
             os._exit(0)
 
 
-def build_app(studio: "Studio") -> "FastAPI":
+def build_app(service: "Service") -> "FastAPI":
     """The page, with its pictures at `/pictures` and `/examples`."""
     import gradio as gr
     from fastapi import FastAPI, HTTPException, Response
     from fastapi.staticfiles import StaticFiles
 
+    from dalle_mini.serving.http import find_visitor
     from dalle_mini.web.pictures import Pictures
+    from dalle_mini.web.studio import Studio
     from dalle_mini.web.ui import Page
 
+    public, buckets = service.settings.public, service.buckets
+    studio = Studio(service.engine, service.model, ranker=service.ranker, public=public, buckets=buckets)
     pictures, examples = Pictures(public=studio.public), read_examples()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -142,11 +143,14 @@ def build_app(studio: "Studio") -> "FastAPI":
     def get_thumbnail(name: str, place: int) -> Response:
         return respond(pictures.encode_thumbnail(name, place), "image/webp")
 
+    def name_visitor(request: gr.Request) -> str:
+        return find_visitor(request.request, service) if request.request else ""
+
     if examples:
         app.mount("/examples", StaticFiles(directory=FOLDER))
     return gr.mount_gradio_app(
         app,
-        Page(studio, pictures, examples).blocks,
+        Page(studio, pictures, examples, name_visitor=name_visitor).blocks,
         path="/",
         css_paths=ASSETS / "page.css",
         favicon_path=str(ASSETS / "favicon.png"),

@@ -7,7 +7,7 @@ the page) stops the work.
 import contextlib
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,15 @@ _logger = logging.getLogger(__name__)
 class Page:
     """The components of the page and what happens between them."""
 
-    def __init__(self, studio: Studio, pictures: Pictures, examples: tuple[Example, ...]) -> None:
-        self.studio, self.pictures, self.examples = studio, pictures, examples
+    def __init__(
+        self,
+        studio: Studio,
+        pictures: Pictures,
+        examples: tuple[Example, ...],
+        *,
+        name_visitor: Callable[[gr.Request], str] = lambda request: "",
+    ) -> None:
+        self.studio, self.pictures, self.examples, self.name_visitor = studio, pictures, examples, name_visitor
         with gr.Blocks(title="DALL·E mini", analytics_enabled=False, fill_width=True) as self.blocks:
             _html(markup.HEADER)
             self._lay_out_prompt()
@@ -186,11 +193,11 @@ class Page:
         self.why.choose(self.explain, None, [self.why, self.status], **quick)
         self.cards.choose(self.show_example, None, [self.prompt, *shown], **quick)
 
-    def draw(self, *fields: Any) -> Iterator[Changes]:
+    def draw(self, request: gr.Request, *fields: Any) -> Iterator[Changes]:
         """Draw what the fields say, telling how it goes; whatever fails is told in words."""
         try:
             order = read_order(*fields)
-            with contextlib.closing(self.studio.draw(order)) as updates:
+            with contextlib.closing(self.studio.draw(order, visitor=self.name_visitor(request))) as updates:
                 # What is refused is so by now, and the pictures of before stay.
                 yield self._begin(order.settings.images) | self._show(next(updates))
                 for update in updates:
