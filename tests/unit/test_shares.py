@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from shared import PROMPT, describe_drawing, draw_page, publish
 
-from dalle_mini.errors import ConfigError, DalleMiniError, OutputError, Overloaded
+from dalle_mini.errors import ConfigError, DalleMiniError, OutputError, Overloaded, PromptRejected
 from dalle_mini.grid import extract_recipe
 from dalle_mini.recipe import Recipe
+from dalle_mini.safety.options import SafetyOptions
 from dalle_mini.serving.answers import Forbidden, Gone, NotFound
 from dalle_mini.serving.origin import find_base
 from dalle_mini.serving.reported import Reported
