@@ -289,7 +289,7 @@ def test_a_description_survives_json(shares: Shares) -> None:
 
 def test_a_prompt_is_checked_again_when_it_is_shared(tmp_path: Path) -> None:
     """Rules may have become stricter since the drawing was made."""
-    settings = {"max_days": 1, "max_bytes": 10**9, "reports_to_hide": 3}
+    settings: dict[str, Any] = {"max_days": 1, "max_bytes": 10**9, "reports_to_hide": 3}
     for show_prompt in (True, False):
         files, description = draw_page(PROMPT, show_prompt=show_prompt)
         description = description | {"prompt": "a naked woman"}
@@ -298,5 +298,6 @@ def test_a_prompt_is_checked_again_when_it_is_shared(tmp_path: Path) -> None:
             shares.publish(files, description, Choices(show_prompt))
         shares.close()
         careless = Shares(tmp_path / "off", **settings, safety=SafetyOptions("off"))
-        assert careless.publish(files, description, Choices(show_prompt))
+        share, _ = careless.publish(files, description, Choices(show_prompt))
+        assert careless.find(share.id) == share
         careless.close()
