@@ -1,4 +1,4 @@
-"""From prompts to image tokens: a plan says what decides them, and they are drawn nine pictures at a time.
+"""What decides image tokens: a plan, of which nine pictures at a time are begun; `together` draws them.
 
 Pictures of several prompts are drawn beside one another; each prompt is read once, by itself.
 """
@@ -6,7 +6,7 @@ Pictures of several prompts are drawn beside one another; each prompt is read on
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -14,7 +14,8 @@ import numpy as np
 
 from dalle_mini import sampling
 from dalle_mini.arrays import Int32, Params
-from dalle_mini.config import GenerationConfig, TransformerConfig
+from dalle_mini.config import GenerationConfig, TransformerConfig, Way
+from dalle_mini.text.tokenizer import PromptReading
 from dalle_mini.tiles import Tile, list_prompts
 
 LANES = 9
@@ -26,13 +27,16 @@ _PREVIEWS = 8
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What decides the tokens of a drawing, a seed and a tile for every candidate.
+    """What decides the tokens of a drawing, a seed and a tile for every candidate; `seed` is the one they come from.
 
     `texts` has every prompt of the tiles; `against` is what guidance leads away from. `given` tokens are not drawn,
     where they are not UNKNOWN.
     """
 
+    reading: PromptReading
+    way: Way
     settings: GenerationConfig
+    seed: int
     seeds: tuple[int, ...]
     tiles: tuple[Tile, ...]
     texts: Mapping[str, sampling.Text]
@@ -48,29 +52,26 @@ class Drawn(NamedTuple):
     tokens: Int32[np.ndarray, "images image"]
 
 
-def draw_tokens(params: Params, config: TransformerConfig, plan: Plan, *, codebook_size: int) -> Generator[Drawn]:
-    """Draw batch after batch, each chunk by chunk."""
+def open_reader(params: Params, config: TransformerConfig, plan: Plan) -> Callable[[str], sampling.Source]:
+    """Reads the prompts of a plan, each once."""
     against = None if plan.settings.guidance_scale == 1 else plan.against
 
     @functools.lru_cache(LANES)
     def read(prompt: str) -> sampling.Source:
         return sampling.read(params, config, plan.texts[prompt], against)
 
-    length, count = config.image_length, len(plan.seeds)
-    steps = chunk_length(length)
-    given = jnp.asarray(np.tile(plan.given, (LANES, 1)))
-    for start in range(0, count, LANES):
-        places = slice(start, min(start + LANES, count))
-        tiles, seeds = plan.tiles[places], plan.seeds[places]
-        sources = {prompt: read(prompt) for prompt in list_prompts(tiles)}
-        source = _mix(sources, tiles) if len(sources) > 1 else next(iter(sources.values()))
-        keys = sampling.image_keys([*seeds, *[0] * (LANES - len(seeds))])
-        state = sampling.start(config, source, keys, given)
-        for position in range(steps, length + 1, steps):
-            state = sampling.advance(
-                params, config, source, state, plan.settings, steps=steps, codebook_size=codebook_size
-            )
-            yield Drawn(places, position, np.asarray(state.tokens)[: len(seeds)])
+    return read
+
+
+def begin(
+    config: TransformerConfig, plan: Plan, places: slice, read: Callable[[str], sampling.Source]
+) -> tuple[sampling.Source, sampling.DecodeState]:
+    """What up to LANES pictures of a plan are drawn from, and their state before the first token."""
+    tiles, seeds = plan.tiles[places], plan.seeds[places]
+    sources = {prompt: read(prompt) for prompt in list_prompts(tiles)}
+    source = _mix(sources, tiles) if len(sources) > 1 else next(iter(sources.values()))
+    keys = sampling.image_keys([*seeds, *[0] * (LANES - len(seeds))])
+    return source, sampling.start(config, source, keys, jnp.asarray(np.tile(plan.given, (LANES, 1))))
 
 
 def _mix(sources: Mapping[str, sampling.Source], tiles: tuple[Tile, ...]) -> sampling.Source:

@@ -4,12 +4,13 @@
 watch or to stop half-way.
 """
 
+import contextlib
 import dataclasses
 import functools
 import logging
 import math
 import secrets
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 import jax
@@ -18,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from dalle_mini import memory, sampling
-from dalle_mini.arrays import Float, Params
+from dalle_mini.arrays import Float, Int32, Params
 from dalle_mini.checkpoints.card import declares_no_people
 from dalle_mini.checkpoints.generation import read_generation
 from dalle_mini.checkpoints.releases import RANKER, ResolvedRelease, resolve
@@ -36,7 +37,7 @@ from dalle_mini.config import (
     Way,
     check_seed,
 )
-from dalle_mini.drawing import LANES, Drawn, Plan, draw_tokens, image_seeds, preview_places
+from dalle_mini.drawing import LANES, Drawn, Plan, image_seeds, preview_places
 from dalle_mini.errors import CheckpointError, ConfigError
 from dalle_mini.generation import Candidates, Generation, rank_candidates
 from dalle_mini.pixels import decode_pixels, read_canvas
@@ -47,8 +48,9 @@ from dalle_mini.safety.pictures import ClipChecker, PictureCheck, load_bundled
 from dalle_mini.safety.prompts import DEFAULT_MODE
 from dalle_mini.safety.verdict import Verdict
 from dalle_mini.text.lexicon import Lexicon
-from dalle_mini.text.tokenizer import EncodedPrompts, PromptReading, Tokenizer, join_readings
-from dalle_mini.tiles import Tile, list_prompts, plan_tiles
+from dalle_mini.text.tokenizer import PromptReading, Tokenizer, join_readings
+from dalle_mini.tiles import list_prompts, plan_tiles
+from dalle_mini.together import Trial, draw_together, try_together
 from dalle_mini.unfinished import rewind, show_unfinished
 
 CANDIDATES_A_PICTURE = 4
@@ -195,19 +197,26 @@ class DalleMini:
         ConfigError where the candidates can't be ranked or find no room, or kept tokens are not the model's,
         PromptError for what can't be read, and PromptRejected for what is not drawn.
         """
-        settings = settings or self.settings()
-        tiles = plan_tiles(prompt, way, images=settings.images)
-        prompts = list_prompts(tiles)
-        for text in (*prompts, settings.not_this):
-            self.safety.check(text)
-        settings = self.complete(settings, way)
-        seed = check_seed(secrets.randbelow(2**32) if seed is None else seed)
-        encoded = self.tokenizer.encode(prompts)
-        if self.ranker and not way.has_many_prompts:
-            self.ranker.tokenizer.encode(prompts)  # what it can't read is to be known before there is work to lose
-        plan = self._plan(tiles, encoded, settings, seed, way)
-        self._require_room(settings, way)
-        return self._draw(plan, join_readings(prompt, encoded.readings), seed, way)
+        (drawing,) = self.draw_together([self.plan(prompt, settings, seed=seed, way=way)])
+        return drawing
+
+    def draw_together(self, plans: Sequence[Plan]) -> list[Generator[Progress]]:
+        """`draw` for several at once: the pictures of each are what they are alone.
+
+        Whichever is asked first draws a chunk for all. Settings must have the same `sampling.static_settings`, and
+        either all or none several prompts.
+        """
+        self._require_room(plans)
+        codebook_size = self.vqgan_config.codebook_size
+        streams = draw_together(self.params, self.config, plans, codebook_size=codebook_size)
+        return [self._draw(plan, stream) for plan, stream in zip(plans, streams, strict=True)]
+
+    def try_together(self, count: int) -> Trial:
+        """Whether so many drawings at once are what they are alone, and how much faster; compiles what draws them."""
+        plan = self.plan("a picture", seed=0)
+        self._require_room([plan] * count)
+        codebook_size = self.vqgan_config.codebook_size
+        return try_together(self.params, self.config, plan, count, codebook_size=codebook_size)
 
     def keep(self, canvas: Canvas) -> KeptTokens:
         """What stays of a picture to draw on, as `Way(kept=…)`; DataError and ConfigError as `read_canvas`."""
@@ -227,66 +236,88 @@ class DalleMini:
             yield drawn.compose([blur(seen) if hide else seen for seen, hide in zip(pictures, hidden, strict=True)])
         yield drawn.grid()
 
-    def _require_room(self, settings: GenerationConfig, way: Way) -> None:
-        itemsize = jax.tree.leaves(self.params)[0].dtype.itemsize
-        texts = LANES if way.has_many_prompts else 1
-        need = memory.estimate(self.config, self.vqgan_config, settings, lanes=LANES, texts=texts, itemsize=itemsize)
-        memory.require_room(need, memory.find_free(), settings)
-
-    def _plan(
-        self, tiles: tuple[Tile, ...], encoded: EncodedPrompts, settings: GenerationConfig, seed: int, way: Way
+    def plan(
+        self, prompt: str, settings: GenerationConfig | None = None, *, seed: int | None = None, way: Way = PLAIN
     ) -> Plan:
+        """What decides a drawing; raises what `draw` does, but for room."""
+        settings = settings or self.settings()
+        tiles = plan_tiles(prompt, way, images=settings.images)
+        prompts = list_prompts(tiles)
+        for text in (*prompts, settings.not_this):
+            self.safety.check(text)
+        settings = self.complete(settings, way)
+        seed = check_seed(secrets.randbelow(2**32) if seed is None else seed)
+        encoded = self.tokenizer.encode(prompts)
+        if self.ranker and not way.has_many_prompts:
+            self.ranker.tokenizer.encode(prompts)  # what it can't read is to be known before there is work to lose
         count = settings.candidates
         assert count is not None
-        given = np.full(self.config.image_length, UNKNOWN, np.int32)
-        if way.kept:
-            way.kept.require_fit(len(given), self.vqgan_config.codebook_size)
-            given = np.array(way.kept.tokens, np.int32)
         against = self.tokenizer.encode([settings.not_this]) if settings.not_this else self.tokenizer.encode_empty(1)
         rows = zip(encoded.tokens[:, None], encoded.mask[:, None], strict=True)
         return Plan(
+            reading=join_readings(prompt, encoded.readings),
+            way=way,
             settings=settings,
+            seed=seed,
             # On the way from one prompt to another, one seed makes neighbors alike.
             seeds=(seed,) * count if way.morph_to and way.morph_share is None else image_seeds(seed, count),
             tiles=tiles if way.has_many_prompts else tiles[:1] * count,
             texts={text.prompt: _as_text(*row) for text, row in zip(encoded.readings, rows, strict=True)},
             against=_as_text(against.tokens, against.mask),
-            given=given,
+            given=self._find_given(way),
         )
 
-    def _draw(self, plan: Plan, reading: PromptReading, seed: int, way: Way) -> Generator[Progress]:
+    def _find_given(self, way: Way) -> Int32[np.ndarray, "image"]:
+        length = self.config.image_length
+        if way.kept is None:
+            return np.full(length, UNKNOWN, np.int32)
+        way.kept.require_fit(length, self.vqgan_config.codebook_size)
+        return np.array(way.kept.tokens, np.int32)
+
+    def _require_room(self, plans: Sequence[Plan]) -> None:
+        itemsize = jax.tree.leaves(self.params)[0].dtype.itemsize
+        free, lanes = memory.find_free(), LANES * len(plans)
+        for plan in plans:
+            texts = LANES if plan.way.has_many_prompts else 1
+            need = memory.estimate(
+                self.config, self.vqgan_config, plan.settings, lanes=lanes, texts=texts, itemsize=itemsize
+            )
+            memory.require_room(need, free, plan.settings)
+
+    def _draw(self, plan: Plan, stream: Generator[Drawn]) -> Generator[Progress]:
         length, count, settings = self.config.image_length, len(plan.seeds), plan.settings
         # One CLIP's word on pictures of several prompts could not be compared.
-        ranker = None if way.has_many_prompts else self.ranker
+        ranker = None if plan.way.has_many_prompts else self.ranker
         side = math.isqrt(length) * self.vqgan_config.downsampling
         tokens, pixels = np.zeros((count, length), np.int32), np.zeros((count, side, side, 3), np.uint8)
         embedded = []
-        for drawn in draw_tokens(self.params, self.config, plan, codebook_size=self.vqgan_config.codebook_size):
-            places, position = drawn.places, drawn.position
-            tokens[places] = drawn.tokens
-            if position == length:
-                pixels[places] = [self._decode(row) for row in drawn.tokens]
-                if ranker:
-                    embedded.append(ranker.embed_images(pixels[places]))
-            if position < length or places.stop < count:
-                done = (places.start // LANES * length + position) // math.ceil(count / LANES)
-                preview = functools.partial(self._preview, pixels, drawn, settings.images)
-                yield Progress(done, length, settings, preview)
+        with contextlib.closing(stream):
+            for drawn in stream:
+                places, position = drawn.places, drawn.position
+                tokens[places] = drawn.tokens
+                if position == length:
+                    pixels[places] = [self._decode(row) for row in drawn.tokens]
+                    if ranker:
+                        embedded.append(ranker.embed_images(pixels[places]))
+                if position < length or places.stop < count:
+                    done = (places.start // LANES * length + position) // math.ceil(count / LANES)
+                    preview = functools.partial(self._preview, pixels, drawn, settings.images)
+                    yield Progress(done, length, settings, preview)
         candidates = Candidates(plan.seeds, tokens, pixels, shown=tuple(range(settings.images)))
         rows = None
         if ranker:
             rows = np.concatenate(embedded)
-            candidates = rank_candidates(candidates, ranker, rows, reading.prompt, variety=settings.variety)
+            candidates = rank_candidates(candidates, ranker, rows, plan.reading.prompt, variety=settings.variety)
         result = Generation(
             self.name,
-            reading,
-            seed,
+            plan.reading,
+            plan.seed,
             settings,
             candidates,
             ranker=ranker.id if ranker else None,
             went_by=self.went_by(*plan.texts) if len(plan.texts) == 1 else "",
             verdicts=self._look_at(candidates, rows),
-            way=way,
+            way=plan.way,
         )
         yield Progress(length, length, settings, lambda: list(result.images), result)
 

@@ -4,12 +4,15 @@
 image has a key of its own and draws position p with fold_in(key, p), so a picture depends on its seed and not on its
 neighbors. Rows are ordered conditional first. Guidance, temperature and the filters are traced: changing them compiles
 nothing. So are tokens that are given instead of drawn.
+
+Several drawings of as many images are stacked, and `advance_together` maps the program for one over them. It has the
+same products of more rows, and sums that do not ask how many rows there are, so that each drawing is what it is alone.
 """
 
 import dataclasses
 import functools
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -70,6 +73,19 @@ class DecodeState:
     caches: tuple[KeyValue, ...]
 
 
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Stacked:
+    """Drawings under way at the same position; `rest` is all else, sources too, with an axis of drawings first."""
+
+    position: Int32[Array, ""]
+    rest: tuple
+
+    @property
+    def tokens(self) -> Int32[Array, "drawings images image"]:
+        return self.rest[0]
+
+
 def image_keys(seeds: list[int]) -> Key[Array, "images"]:
     """One key per image seed."""
     return jax.vmap(jax.random.key)(jnp.asarray(seeds, jnp.uint32))
@@ -108,22 +124,6 @@ def start(
     return DecodeState(given, jnp.int32(0), keys, caches)
 
 
-@functools.partial(
-    jax.jit, static_argnames=("config", "steps", "codebook_size", "sorted_size"), donate_argnames="state"
-)
-def _advance(params, config, source, state, filters, steps, codebook_size, sorted_size) -> DecodeState:
-    def step(_, state: DecodeState) -> DecodeState:
-        logits, caches = _guided_logits(params, config, source, state, filters.guidance_scale)
-        keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(state.keys, state.position)
-        drawn = draw(keys, logits[:, :codebook_size], filters, sorted_size)
-        given = jax.lax.dynamic_slice_in_dim(state.tokens, state.position, 1, axis=1)
-        taken = jnp.where(given == UNKNOWN, drawn[:, None], given)
-        tokens = jax.lax.dynamic_update_slice_in_dim(state.tokens, taken, state.position, axis=1)
-        return dataclasses.replace(state, tokens=tokens, position=state.position + 1, caches=caches)
-
-    return jax.lax.fori_loop(0, steps, step, state)
-
-
 def advance(
     params: Params,
     config: TransformerConfig,
@@ -139,10 +139,115 @@ def advance(
     Ids from `codebook_size` up (start and padding tokens, which a VQGAN can't show) are never drawn, nor may be given.
     """
     codebook_size = min(codebook_size, config.decoder_vocab_size)
-    fits = 1 <= generation.top_k <= MOST_SORTED
-    sorted_size = min(MOST_SORTED, codebook_size) if fits else codebook_size
     filters = Filters.from_config(generation)
-    return _advance(params, config, source, state, filters, steps, codebook_size, sorted_size)
+    return _compile(_advance)(
+        params, config, source, state, filters, steps, codebook_size, _count_sorted(generation, codebook_size)
+    )
+
+
+def advance_together(
+    params: Params,
+    config: TransformerConfig,
+    state: Stacked,
+    generations: Sequence[GenerationConfig],
+    *,
+    steps: int,
+    codebook_size: int,
+) -> Stacked:
+    """`advance` for several drawings, each by its own settings, whose `static_settings` are the same."""
+    codebook_size = min(codebook_size, config.decoder_vocab_size)
+    filters = jax.tree.map(lambda *one_each: jnp.stack(one_each), *map(Filters.from_config, generations))
+    return _compile(_advance_together)(
+        params, config, state, filters, steps, codebook_size, _count_sorted(generations[0], codebook_size)
+    )
+
+
+def static_settings(generation: GenerationConfig) -> Hashable:
+    """What is compiled into a program of the settings: drawings that differ in it can't be drawn together."""
+    return generation.guidance_scale == 1, _sorts_few(generation)
+
+
+@jax.jit
+def stack(sources: Sequence[Source], states: Sequence[DecodeState]) -> Stacked:
+    """Drawings at the same position as one, to be advanced together."""
+    rests = map(_leave_position, sources, states)
+    return Stacked(states[0].position, jax.tree.map(lambda *one_each: jnp.stack(one_each), *rests))
+
+
+@jax.jit
+def pick(state: Stacked, places: Int32[Array, "drawings"]) -> Stacked:
+    """The drawings at some places."""
+    return Stacked(state.position, jax.tree.map(lambda leaf: leaf[places], state.rest))
+
+
+@jax.jit
+def pick_one(state: Stacked, place: Int32[Array, ""]) -> tuple[Source, DecodeState]:
+    """The drawing at a place."""
+    return _join(state.position, jax.tree.map(lambda leaf: leaf[place], state.rest))
+
+
+def _leave_position(source: Source, state: DecodeState) -> tuple:
+    return state.tokens, state.keys, state.caches, source
+
+
+def _join(position, rest: tuple) -> tuple[Source, DecodeState]:
+    tokens, keys, caches, source = rest
+    return source, DecodeState(tokens, position, keys, caches)
+
+
+def _advance(params, config, source, state, filters, steps, codebook_size, sorted_size) -> DecodeState:
+    def step(_, state: DecodeState) -> DecodeState:
+        logits, caches = _guided_logits(params, config, source, state, filters.guidance_scale)
+        keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(state.keys, state.position)
+        drawn = draw(keys, logits[:, :codebook_size], filters, sorted_size)
+        given = jax.lax.dynamic_slice_in_dim(state.tokens, state.position, 1, axis=1)
+        taken = jnp.where(given == UNKNOWN, drawn[:, None], given)
+        tokens = jax.lax.dynamic_update_slice_in_dim(state.tokens, taken, state.position, axis=1)
+        return dataclasses.replace(state, tokens=tokens, position=state.position + 1, caches=caches)
+
+    return jax.lax.fori_loop(0, steps, step, state)
+
+
+def _advance_together(params, config, state: Stacked, filters, steps, codebook_size, sorted_size) -> Stacked:
+    def advance_one(rest: tuple, filters: Filters) -> tuple:
+        source, one = _join(state.position, rest)
+        return _leave_position(
+            source, _advance(params, config, source, one, filters, steps, codebook_size, sorted_size)
+        )
+
+    return Stacked(state.position + steps, jax.vmap(advance_one)(state.rest, filters))
+
+
+def _sorts_few(generation: GenerationConfig) -> bool:
+    return 1 <= generation.top_k <= MOST_SORTED
+
+
+def _count_sorted(generation: GenerationConfig, codebook_size: int) -> int:
+    return min(MOST_SORTED, codebook_size) if _sorts_few(generation) else codebook_size
+
+
+@functools.cache
+def _compile(program: Callable) -> Any:
+    return jax.jit(
+        program,
+        static_argnames=("config", "steps", "codebook_size", "sorted_size"),
+        donate_argnames="state",
+        compiler_options=_find_options(),
+    )
+
+
+_SAME_SUMS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
+"""Leaves products, but not sums, to the library that XLA has for CPUs. It takes over sums from a certain size on, and
+adds in another order: a norm of many rows would round otherwise than one of few."""
+
+
+def _find_options() -> dict[str, str] | None:
+    """`_SAME_SUMS` where this version of JAX knows it."""
+    try:
+        jax.jit(jnp.negative, compiler_options=_SAME_SUMS).lower(0.0).compile()
+    except jax.errors.JaxRuntimeError:
+        return None
+    return _SAME_SUMS
 
 
 def _guided_logits(params, config, source: Source, state: DecodeState, guidance_scale):

@@ -2,7 +2,7 @@
 
 import dataclasses
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,12 +10,15 @@ import numpy as np
 from PIL import Image
 
 from dalle_mini.config import PLAIN, Canvas, GenerationConfig, KeptTokens, Way
+from dalle_mini.errors import PromptError
 from dalle_mini.generation import Candidates, Generation
 from dalle_mini.pipeline import Progress, image_seeds
 from dalle_mini.safety.pictures import PictureCheck
 from dalle_mini.serving.painter import Painter
 from dalle_mini.text.tokenizer import PromptReading
+from dalle_mini.together import Trial
 
+Plan = Callable[[], Generator[Progress]]
 CHUNKS = 4
 TOKENS = 16
 
@@ -45,13 +48,28 @@ class QuickModel:
         self.check: PictureCheck | None = None
         self.pixels: np.ndarray | None = None
         """Pictures to draw instead of the flat ones."""
+        self.unreadable = ""
+        """A prompt that is an error."""
+        self.trials = {2: Trial(True, 1.5), 4: Trial(True, 2.0), 8: Trial(True, 2.5)}
+        """What drawing so many at once is found to be."""
 
     def draw(
         self, prompt: str, settings: GenerationConfig | None = None, *, seed: int | None = None, way: Way = PLAIN
     ) -> Generator[Progress]:
         settings = settings or GenerationConfig()
         assert seed is not None
+        if prompt == self.unreadable:
+            raise PromptError("nobody can read this")
         return self._draw(prompt, settings, seed, way)
+
+    def plan(self, prompt: str, settings: GenerationConfig, *, seed: int, way: Way = PLAIN) -> "Plan":
+        return partial(self.draw, prompt, settings, seed=seed, way=way)
+
+    def draw_together(self, plans: Sequence["Plan"]) -> list[Generator[Progress]]:
+        return [plan() for plan in plans]
+
+    def try_together(self, count: int) -> Trial:
+        return self.trials[count]
 
     def keep(self, canvas: Canvas) -> KeptTokens:
         return canvas.choose(KeptTokens.from_text(canvas.tokens) if canvas.tokens else KeptTokens((0,) * TOKENS))

@@ -15,6 +15,7 @@ from dalle_mini.cli import (
     plan,
     serve,
     shares,
+    space,
     train,
 )
 from dalle_mini.cli.parser import Parser, add_verbose, show_help
@@ -32,6 +33,7 @@ def build_parser() -> Parser:
     add_verbose(parser, default=False)
     parser.set_defaults(run=show_help, parser=parser, log_level=logging.WARNING)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for module in (generate, serve, shares, plan, models, doctor, checkpoint, finetune, train, data, evaluate, audit):
+    drawing, making = (generate, serve, shares, space, plan, models, doctor), (checkpoint, finetune, train, data)
+    for module in (*drawing, *making, evaluate, audit):
         module.add_parser(commands)
     return parser

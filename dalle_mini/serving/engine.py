@@ -1,7 +1,7 @@
 """The one owner of the device: the page, the API and whoever else wants pictures are its clients.
 
     submit ─▶ FairQueue ─▶ the painter's thread ─▶ the keeper's thread ─▶ Finished
-                 │              one batch at a time      stores the pictures
+                 │              a batch at a time        stores the pictures
                  └─ full, over a client's cap, closing: Overloaded
 
 Every order gets a ticket, and every ticket an end: pictures, or an error in words.
@@ -16,21 +16,19 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Hashable
 
+from dalle_mini.checkpoints.releases import find_name
 from dalle_mini.errors import Cancelled, Closing, DalleMiniError, DeviceError, Overloaded, PromptRejected
 from dalle_mini.safety.options import SafetyOptions
 from dalle_mini.serving.metrics import Metrics
 from dalle_mini.serving.order import Order
-from dalle_mini.serving.painter import Painter
+from dalle_mini.serving.painter import Painter, Step
 from dalle_mini.serving.queue import FairQueue
 from dalle_mini.serving.rates import Rates
 from dalle_mini.serving.tickets import Keep, Ticket
 from dalle_mini.serving.updates import Drawing, Failed, Finished, Outcome, Preparing, Update, Waiting
 from dalle_mini.serving.watchdog import Watchdog
-
-BATCH = 1
-"""Orders drawn at once."""
 
 _LONGEST_RETRY, _USUAL_RETRY = 120.0, 10.0
 _SECONDS_TO_ANSWER = 3.0
@@ -54,10 +52,12 @@ class EngineLimits:
     patience: float = 600
     step_seconds: float = 300
     load_seconds: float = 1800
+    at_once: int = 1
 
 
 class Engine:
-    """Draws orders one after the other, fairly between clients. `start` it first, `drain` or `close` it last."""
+    """Draws orders, several at once where that pays, fairly between clients. `start` it first, `drain` or `close` it
+    last."""
 
     def __init__(
         self,
@@ -193,8 +193,7 @@ class Engine:
     def _work(self) -> None:
         self._warm_up()
         while batch := self._take():
-            for ticket in batch:
-                self._attend(ticket, self._paint)
+            self._draw(batch)
             with self._changed:
                 self._seconds_left = math.inf
 
@@ -205,49 +204,89 @@ class Engine:
 
         error = _try(load)
         self._rest()
-        self._trouble = f"{self._painter.main} can't be loaded" if error else ""
+        self._trouble = f"{find_name(self._painter.main)} can't be loaded" if error else ""
         if error:
-            _logger.warning("%s: %s", self._painter.main, error)
+            _logger.warning("not ready: %s", error)
 
     def _take(self) -> list[Ticket]:
         """The next batch, when there is one; empty when the engine stops."""
-        with self._changed:
-            while not self._stopped:
+        while not self._stopped:
+            with self._changed:
                 self._drop_expired()
-                if waiting := self._queue.in_order():
-                    most = self._painter.batch_size(waiting[0].order.model, BATCH)
-                    return self._queue.take(most, _bucket)
-                self._changed.wait()
+                waiting = self._queue.in_order()
+                if not waiting:
+                    self._changed.wait()
+                    continue
+                alike = [ticket for ticket in waiting if self._alike(ticket) == self._alike(waiting[0])]
+                model, most = waiting[0].order.model, min(len(alike), self._limits.at_once)
+                if not self._painter.can_widen(model, most):
+                    return self._queue.take(self._painter.batch_size(model, most), self._alike)
+            self._widen(model)
         return []
 
-    def _attend(self, ticket: Ticket, work: Callable[[Ticket], None]) -> None:
-        """Do some work for a ticket; whatever fails is told to whoever waits for it."""
-        error = _try(lambda: work(ticket))
-        if error:
-            self._end(ticket, Failed(error))
+    def _alike(self, ticket: Ticket) -> Hashable:
+        return self._painter.alike(ticket.order)
 
-    def _paint(self, ticket: Ticket) -> None:
-        self._seconds_left = self._rates.expect(ticket.order)
+    def _widen(self, model: str) -> None:
+        """Let those who wait know that the model is made ready for as many as they are."""
+        self._note_step(Preparing(model))
+        error = _try(lambda: self._painter.widen(model))
+        self._rest()
+        if error:
+            _logger.warning("%s is drawn with one by one", model)
+
+    def _draw(self, tickets: list[Ticket]) -> None:
+        """Draw tickets at once. Where that fails, each is drawn by itself, so that none fails because of another."""
+        left = list(tickets)
+        error = _try(lambda: self._paint(left))
+        if error and len(tickets) == 1:
+            self._end(tickets[0], Failed(error))
+        elif error:
+            _logger.warning("%d drawings at once: %s; now one by one", len(tickets), error)
+            for ticket in left:
+                self._draw([ticket])
+
+    def _paint(self, left: list[Ticket]) -> None:
+        """Draw tickets, a chunk of each after the other; those that are done are taken out of `left`."""
+        count = len(left)
+        self._seconds_left = self._rates.expect(left[0].order) * count
         self._watchdog.expect(self._limits.step_seconds)
-        began = None
+        self._metrics.at_once.observe(count)
         try:
-            with contextlib.closing(self._painter.paint(ticket.order)) as steps:
-                for step in steps:
-                    if ticket.cancelled:
-                        _logger.info("a drawing was stopped")
-                        raise _cancelled()
-                    if isinstance(step, Finished):
-                        self._rest()
-                        self._rates.note(ticket.order, step.seconds)
-                        self._keeper.submit(self._attend, ticket, lambda ticket, step=step: self._keep(ticket, step))
-                        return
-                    if isinstance(step, Drawing) and began is None:
-                        began = self._clock()
-                        self._metrics.waiting_seconds.observe(began - ticket.submitted)
-                    ticket.tell(step)
-                    self._note_step(step)
+            with contextlib.ExitStack() as closing:
+                drawings = self._begin(left)
+                for steps in drawings.values():
+                    closing.enter_context(contextlib.closing(steps))
+                begun: set[Ticket] = set()
+                while left:
+                    for ticket in list(left):
+                        step = None if ticket.cancelled else next(drawings[ticket])
+                        if step is None or isinstance(step, Finished):
+                            left.remove(ticket)
+                            drawings[ticket].close()
+                            self._finish(ticket, step, count)
+                            continue
+                        if isinstance(step, Drawing) and ticket not in begun:
+                            begun.add(ticket)
+                            self._metrics.waiting_seconds.observe(self._clock() - ticket.submitted)
+                        ticket.tell(step)
+                        self._note_step(step)
         finally:
             self._rest()
+
+    def _begin(self, tickets: list[Ticket]) -> dict[Ticket, Generator[Step]]:
+        orders = [ticket.order for ticket in tickets]
+        drawings = [self._painter.paint(orders[0])] if len(orders) == 1 else self._painter.paint_together(orders)
+        return dict(zip(tickets, drawings, strict=True))
+
+    def _finish(self, ticket: Ticket, finished: Finished | None, count: int) -> None:
+        """Have the pictures kept of what was drawn beside `count` others, itself counted; None was cancelled."""
+        if finished is None:
+            _logger.info("a drawing was stopped")
+            self._end(ticket, Failed(_cancelled()))
+            return
+        self._rates.note(ticket.order, finished.seconds / count)
+        self._keeper.submit(self._attend, ticket, lambda ticket: self._keep(ticket, finished))
 
     def _rest(self) -> None:
         self._watchdog.rest()
@@ -265,6 +304,12 @@ class Engine:
             self._tell_line()
 
     # The keeper's thread.
+
+    def _attend(self, ticket: Ticket, work: Callable[[Ticket], None]) -> None:
+        """Do some work for a ticket; whatever fails is told to whoever waits for it."""
+        error = _try(lambda: work(ticket))
+        if error:
+            self._end(ticket, Failed(error))
 
     def _keep(self, ticket: Ticket, finished: Finished) -> None:
         if ticket.cancelled:
@@ -316,11 +361,6 @@ class Engine:
         expected = itertools.accumulate((self._rates.expect(ticket.order) for ticket in waiting), initial=before)
         for place, (ticket, seconds) in enumerate(zip(waiting, itertools.islice(expected, 1, None), strict=True), 1):
             ticket.tell(Waiting(place, seconds, self._preparing))
-
-
-def _bucket(ticket: Ticket) -> tuple[str, object]:
-    """What orders that one compiled program draws have in common."""
-    return ticket.order.model, dataclasses.replace(ticket.order.settings, images=1, candidates=None)
 
 
 def _try(work: Callable[[], None]) -> DalleMiniError | None:

@@ -1,6 +1,6 @@
 """What is counted, in the text format of Prometheus: numbers only, nothing of what was asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -20,6 +20,7 @@ class Metrics:
         self.device_trouble = self._count("device_trouble", "Drawings tried again, or given up, by cause", "kind")
         self.requests = self._count("http_requests", "Requests to the API", "method", "route", "status")
         self.waiting_seconds = self._measure("waiting_seconds", "From an order to its first token")
+        self.at_once = self._measure("at_once", "Drawings that were made at once", (1, 2, 4, 8))
         self.drawing_seconds = self._measure("drawing_seconds", "From the first token to the pictures")
 
     def watch(self, name: str, help: str, read: Callable[[], float]) -> None:
@@ -32,5 +33,5 @@ class Metrics:
     def _count(self, name: str, help: str, *labels: str) -> Counter:
         return Counter(f"dalle_mini_{name}", help, labels, registry=self._registry)
 
-    def _measure(self, name: str, help: str) -> Histogram:
-        return Histogram(f"dalle_mini_{name}", help, buckets=_SECONDS, registry=self._registry)
+    def _measure(self, name: str, help: str, buckets: Sequence[float] = _SECONDS) -> Histogram:
+        return Histogram(f"dalle_mini_{name}", help, buckets=buckets, registry=self._registry)

@@ -140,7 +140,7 @@ class Picture(BaseModel):
     seed: int
     prompt: str | None = Field(None, description="What it was drawn from, where that is told.")
     tokens: str | None = Field(None, description="What it is made of, to draw on; none where it is blurred.")
-    mark: float | None = Field(description="How well it fits the prompt, from -1 to 1, where there is a ranker.")
+    mark: float | None = Field(None, description="How well it fits the prompt, from -1 to 1, where there is a ranker.")
     flagged: bool | None = Field(None, description="Whether it is blurred, where it was looked at.")
     reason: str | None = Field(None, description="Why, in a few words.")
     score: float | None = Field(None, description="How sure that is, from 0 to 1.")

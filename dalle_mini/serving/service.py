@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from dalle_mini.checkpoints.releases import available_releases, resolve
+from dalle_mini.checkpoints.releases import Release, available_releases, find_name, home
 from dalle_mini.config import suggest
 from dalle_mini.errors import CheckpointError, ConfigError, PromptError
 from dalle_mini.serving.callers import Buckets, Keys
@@ -94,10 +94,10 @@ class Service:
 
     def _models(self) -> dict[str, tuple[str, str]]:
         """Names for callers, with what the engine knows the model by and a description."""
-        releases = {release.name: (release.name, release.description) for release in available_releases()}
+        releases = {release.name: (release.name, _describe(release)) for release in available_releases()}
         if self.model in releases:
             return {self.model: releases.pop(self.model), **releases}
-        return {resolve(self.model, offline=True).name: (self.model, "the model of this server"), **releases}
+        return {find_name(self.model): (self.model, "the model of this server"), **releases}
 
 
 def build_service(
@@ -121,6 +121,7 @@ def build_service(
             patience=settings.patience_seconds,
             step_seconds=settings.step_seconds,
             load_seconds=settings.load_seconds,
+            at_once=settings.at_once,
         ),
         safety=safety,
         metrics=metrics,
@@ -140,6 +141,11 @@ def build_service(
         keys=Keys(settings.api_keys),
         buckets=Buckets(settings.orders_per_minute, settings.orders_at_once),
     )
+
+
+def _describe(release: Release) -> str:
+    """A release's description, without the folder of one that somebody put there."""
+    return "kept on this server" if str(home()) in release.description else release.description
 
 
 def _require_checker() -> None:

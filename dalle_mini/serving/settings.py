@@ -27,7 +27,8 @@ class Settings:
     """The settings of one server; `DALLE_MINI_QUEUE_SIZE` sets `queue_size`, and so on."""
 
     queue_size: int = _setting(32, "drawings that may wait", least=0)
-    per_client: int = _setting(8, "drawings of one caller of the API, waiting or drawn", least=1)
+    per_client: int = _setting(8, "drawings of one caller, waiting or drawn", least=1)
+    at_once: int = _setting(8, "drawings made at once where several wait and it pays; 1: one by one", least=1)
     patience_seconds: float = _setting(600, "what has waited longer is not begun", least=1)
     step_seconds: float = _setting(300, "a device without a sign of life for so long ends the process", least=1)
     load_seconds: float = _setting(1800, "the same while a model is loaded and compiled", least=1)

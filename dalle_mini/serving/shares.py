@@ -16,6 +16,7 @@ from typing import Any
 from dalle_mini.config import GenerationConfig, Way
 from dalle_mini.errors import ConfigError, DalleMiniError, OutputError
 from dalle_mini.recipe import Recipe
+from dalle_mini.safety.options import SafetyOptions
 from dalle_mini.serving.answers import Forbidden, Gone, NotFound
 from dalle_mini.serving.callers import Buckets
 from dalle_mini.serving.reported import Reported, Reports
@@ -78,8 +79,10 @@ class Shares:
         max_days: float,
         max_bytes: int,
         reports_to_hide: int,
+        safety: SafetyOptions | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._safety = safety or SafetyOptions()
         self._max_days, self._max_bytes, self._reports_to_hide = max_days, max_bytes, reports_to_hide
         self._store = Store(folder, keep_seconds=max_days * _DAY, max_bytes=math.inf, clock=clock)
         self._ration = Buckets(_REPORTS, _REPORTS)
@@ -90,8 +93,10 @@ class Shares:
     ) -> tuple[Share, str]:
         """Show the `files` that `share_pictures` drew of what `description` tells; the page and its delete token.
 
-        ConfigError where it is to be shown for too long, OutputError where there is no room.
+        ConfigError where it is to be shown for too long, OutputError where there is no room, PromptRejected where the
+        prompt is one that is not drawn: rules may have become stricter since it was.
         """
+        self._safety.check(description["prompt"])
         days = self._max_days if choices.days is None else choices.days
         if not 0 < days <= self._max_days:
             raise ConfigError(f"days={days:g} is no time to show it", hint=f"use at most {self._max_days:g}")
@@ -197,6 +202,7 @@ def open_shares(settings: Settings) -> Shares:
         max_days=settings.share_days,
         max_bytes=settings.share_megabytes * 2**20,
         reports_to_hide=settings.reports_to_hide,
+        safety=settings.safety_options,
     )
 
 

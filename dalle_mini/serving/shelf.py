@@ -8,6 +8,10 @@ from dalle_mini.config import GenerationConfig
 from dalle_mini.errors import CheckpointError, DalleMiniError
 
 
+class NotHere(CheckpointError):
+    """A published model that has yet to be downloaded."""
+
+
 def list_choices(model: str) -> list[tuple[str, str]]:
     """Labels and names of the models to choose from: `model` itself, and every release."""
     releases = available_releases()
@@ -33,10 +37,10 @@ def brings_ranker(model: str) -> bool:
 
 
 def require_local(model: str) -> None:
-    """CheckpointError if a published model has yet to be downloaded."""
+    """NotHere if a published model has yet to be downloaded."""
     for release in available_releases():
         if release.name == model and release.download_bytes and not is_here(release.name):
-            raise CheckpointError(
+            raise NotHere(
                 f"the model {model!r} is not on this machine yet",
                 hint=f"`dalle-mini serve --model {model}` downloads {_size(release)} once, then serves it",
             )

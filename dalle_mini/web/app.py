@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from dalle_mini.serving.answers import answer_errors
+from dalle_mini.serving.http import find_visitor
 from dalle_mini.serving.service import Service
 from dalle_mini.web import examples, routes, sharing, workshop
 from dalle_mini.web.page import Page
@@ -19,12 +20,17 @@ _HEAD = '<script type="module" src="page/main.js"></script>'
 
 def build_app(service: Service) -> FastAPI:
     """The page of a service."""
-    studio = Studio(service.engine, service.model, ranker=service.ranker, public=service.settings.public)
+    public, buckets = service.settings.public, service.buckets
+    studio = Studio(service.engine, service.model, ranker=service.ranker, public=public, buckets=buckets)
     pictures, drawn = Pictures(public=studio.public), examples.read_examples()
     app = build_routes(service, pictures)
     if drawn:
         app.mount("/examples", StaticFiles(directory=examples.FOLDER))
-    page = Page(studio, pictures, drawn)
+
+    def name_visitor(request: gr.Request) -> str:
+        return find_visitor(request.request, service) if request.request else ""
+
+    page = Page(studio, pictures, drawn, name_visitor=name_visitor)
     return gr.mount_gradio_app(
         app,
         page.blocks,

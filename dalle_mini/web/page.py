@@ -6,7 +6,7 @@ the page) stops the work. Each answers in the language of the browser that asks.
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -32,10 +32,20 @@ _logger = logging.getLogger(__name__)
 
 
 class Page:
-    """`blocks` is what Gradio serves, with the copy of `i18n` for its own components."""
+    """`blocks` is what Gradio serves, with the copy of `i18n` for its own components.
 
-    def __init__(self, studio: Studio, pictures: Pictures, examples: tuple[Example, ...]) -> None:
-        self.studio, self.examples = studio, examples
+    `name_visitor` names who asks, for turns and limits; "" for nobody in particular.
+    """
+
+    def __init__(
+        self,
+        studio: Studio,
+        pictures: Pictures,
+        examples: tuple[Example, ...],
+        *,
+        name_visitor: Callable[[gr.Request], str] = lambda request: "",
+    ) -> None:
+        self.studio, self.examples, self.name_visitor = studio, examples, name_visitor
         self.i18n = gr.I18n(**{language: words.select(*_FIELDS) for language, words in read_words().items()})
         first = read_words()[FIRST]
         with gr.Blocks(title="DALL·E mini", analytics_enabled=False, fill_width=True) as self.blocks:
@@ -104,7 +114,7 @@ class Page:
         words = choose_language(request)
         try:
             order = read_order(*fields)
-            with contextlib.closing(draw(self.studio, order)) as updates:
+            with contextlib.closing(draw(self.studio, order, visitor=self.name_visitor(request))) as updates:
                 # What is refused is so by now, and the pictures of before stay.
                 first = self.canvas.show(words, next(updates))
                 yield self.canvas.begin(words, order.settings.images) | self.box.show_busy() | first

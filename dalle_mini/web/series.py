@@ -45,15 +45,15 @@ def find_variant(generation: Generation, index: int) -> Variant:
     return Variant("", generation.reading.prompt)
 
 
-def draw(studio: Studio, order: Order) -> Generator[Update]:
+def draw(studio: Studio, order: Order, *, visitor: str = "") -> Generator[Update]:
     """Draw an order whose prompt may be a template; PromptError where that can't be read, or has too many prompts."""
     if not _CHOICE.search(order.prompt):
-        return studio.draw(order)
+        return studio.draw(order, visitor=visitor)
     variants = fill_grid(expand_template(order.prompt), images=order.settings.images)
-    return _draw_series(studio, order, variants)
+    return _draw_series(studio, order, variants, visitor)
 
 
-def _draw_series(studio: Studio, order: Order, variants: tuple[Variant, ...]) -> Generator[Update]:
+def _draw_series(studio: Studio, order: Order, variants: tuple[Variant, ...], visitor: str) -> Generator[Update]:
     seed = secrets.randbelow(MAX_SEED + 1) if order.seed is None else order.seed
     groups = [(variant, len(list(group))) for variant, group in itertools.groupby(variants)]
     finished: list[Finished] = []
@@ -61,7 +61,7 @@ def _draw_series(studio: Studio, order: Order, variants: tuple[Variant, ...]) ->
     for variant, count in groups:
         settings = dataclasses.replace(order.settings, images=count, candidates=None)
         part, began = dataclasses.replace(order, prompt=variant.prompt, settings=settings, seed=seed), time.monotonic()
-        with contextlib.closing(studio.draw(part)) as updates:
+        with contextlib.closing(studio.draw(part, visitor=visitor)) as updates:
             for update in updates:
                 match update:
                     case Finished():

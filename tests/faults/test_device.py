@@ -54,6 +54,8 @@ def test_out_of_memory_saves_memory_and_tries_again(error: Exception) -> None:
     steps, _ = paint(painter, order("other"))
     assert steps[-1].pictures and painter.loaded == {"other"}
     list(painter.warm_up())
+    while painter.can_widen("quick", 8):
+        painter.widen("quick")
     assert painter.batch_size("quick", 8) == 8
     model.on_chunk = Mishaps(error)
     steps, last = paint(painter, order())
@@ -61,7 +63,7 @@ def test_out_of_memory_saves_memory_and_tries_again(error: Exception) -> None:
     assert last.generation.seed == 5
     assert not steps[-1].pictures, "previews take memory"
     assert painter.loaded == {"quick"}, "so does another model"
-    assert painter.batch_size("quick", 8) == 4 and painter.batch_size("other", 8) == 8
+    assert painter.batch_size("quick", 8) == 4 and painter.batch_size("quick", 3) == 2
     assert b'device_trouble_total{kind="out_of_memory"} 1.0' in metrics.render()
     steps, _ = paint(painter, order())
     assert not any(step.pictures for step in steps), "it is remembered"
@@ -88,6 +90,22 @@ def test_other_errors_are_not_tried_again() -> None:
     with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
         paint(painter, order())
     assert model.drawn == ["a picture", "a red car"]
+
+
+def test_out_of_memory_at_once_is_met_by_drawing_one_by_one(caplog: pytest.LogCaptureFixture) -> None:
+    model, metrics = QuickModel(), Metrics()
+    waits = threading.Event()
+    model.on_chunk = lambda chunk: model.drawn[-1:] == ["a picture"] or waits.wait(10)
+    engine = Engine(make_painter(model, metrics=metrics), limits=EngineLimits(at_once=4), metrics=metrics)
+    engine.start()
+    tickets = [engine.submit(order(), client=str(number)) for number in range(5)]
+    mishaps = Mishaps(MemoryError())
+    model.on_chunk = lambda chunk: waits.wait(10) and len(model.drawn) > 2 and mishaps(chunk)
+    waits.set()
+    assert all(len(ticket.result().images) == 2 for ticket in tickets)
+    engine.close()
+    assert "now one by one" in caplog.text and not mishaps.left
+    assert b'device_trouble_total{kind="out_of_memory"} 1.0' in metrics.render()
 
 
 # Pictures that are no numbers, by a real model whose VQGAN is spoiled.

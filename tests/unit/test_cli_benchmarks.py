@@ -60,9 +60,20 @@ def test_serve_prints_a_line_for_every_number_of_clients(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = str(make_tiny_model(tmp_path / "model"))
-    arguments = ["--model", model, "--images", "1", "--drawings", "2", "--clients", "1,2"]
+    arguments = ["--model", model, "--images", "1", "--drawings", "2", "--clients", "1,2", "--at-once", "2"]
     monkeypatch.setattr(sys, "argv", ["serve.py", *arguments])
     runpy.run_path(str(BENCHMARKS / "serve.py"), run_name="__main__")
     alone, both = map(json.loads, capsys.readouterr().out.splitlines())
     assert (alone["clients"], both["clients"], both["drawings"]) == (1, 2, 4)
-    assert 0 < both["p50_seconds"] <= both["p95_seconds"] and 0 < both["device_share"] <= 1
+    assert 0 < both["p50_seconds"] <= both["p95_seconds"] and both["cpu_seconds"] > 0
+    assert alone["at_once"] == 2 and alone["mean_batch"] == 1 <= both["mean_batch"] <= 2
+
+
+def test_fuzz_counts_answers_and_faults(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["fuzz.py", "--requests", "50"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(BENCHMARKS / "fuzz.py"), run_name="__main__")
+    record = json.loads(capsys.readouterr().out)
+    assert ended.value.code == 0 and record["sent"] >= 50 == record["requests"]
+    assert sum(record["statuses"].values()) == record["sent"]
+    assert not record["server_errors"] + record["tracebacks"] + record["misshapen"] + record["lost_tickets"]

@@ -1,5 +1,6 @@
 """The engine with cheap models: turns, caps, deadlines, cancelling, and how it ends."""
 
+import dataclasses
 import math
 import threading
 from collections.abc import Callable, Iterator
@@ -10,13 +11,14 @@ from clocks import Clock
 from quick_models import CHUNKS, Gate, QuickModel, make_painter
 
 from dalle_mini.config import GenerationConfig
-from dalle_mini.errors import Cancelled, CheckpointError, Closing, DalleMiniError, OutputError, Overloaded
+from dalle_mini.errors import Cancelled, CheckpointError, Closing, DalleMiniError, OutputError, Overloaded, PromptError
 from dalle_mini.serving.engine import Engine, EngineLimits
 from dalle_mini.serving.metrics import Metrics
 from dalle_mini.serving.order import Order
 from dalle_mini.serving.painter import Painter
 from dalle_mini.serving.tickets import Ticket
 from dalle_mini.serving.updates import Drawing, Failed, Finished, Preparing, Waiting
+from dalle_mini.together import Trial
 
 Start = Callable[..., Engine]
 
@@ -223,8 +225,9 @@ def test_a_main_model_that_cannot_be_loaded_makes_the_engine_unready(caplog: pyt
     engine = Engine(Painter("quick", load=load))
     assert engine.trouble == "the engine does not run"
     engine.start()
-    with pytest.raises(CheckpointError, match="the weights are gone"):
+    with pytest.raises(CheckpointError, match="quick can't be loaded") as told:
         engine.submit(order(), client="a").result()
+    assert "the weights are gone" in caplog.text and "log" in told.value.hint
     assert engine.trouble == "quick can't be loaded"
     assert engine.submit(order(model="other"), client="a").result().release == "other"
     engine.close()
@@ -334,3 +337,102 @@ def test_every_ticket_of_a_crowd_ends(gate: Gate) -> None:
     assert engine.drain(60)
     assert len(tickets) + len(refused) == 150
     assert all(ticket.ended for ticket in tickets)
+
+
+# Several at once.
+
+
+@pytest.fixture
+def crowd(start: Start, gate: Gate) -> Callable[..., list[Ticket]]:
+    """Tickets of clients who came while something else was drawn."""
+
+    def gather(count: int, *, at_once: int = 8, metrics: Metrics | None = None, **changes) -> list[Ticket]:
+        engine = start(limits=EngineLimits(at_once=at_once), metrics=metrics)
+        gate.open(1)
+        first = engine.submit(order("first"), client="x")
+        wait_for(first, Drawing)
+        settings = dataclasses.replace(GenerationConfig(images=1), **changes)
+        tickets = [
+            engine.submit(Order("quick", f"order {number}", settings, number), client=str(number))
+            for number in range(count)
+        ]
+        gate.open(CHUNKS - 1)
+        first.result()
+        return tickets
+
+    return gather
+
+
+def test_a_crowd_is_drawn_at_once_in_buckets(crowd, gate: Gate, model: QuickModel) -> None:
+    metrics = Metrics()
+    tickets = crowd(7, metrics=metrics, temperature=2.0)
+    gate.open(4)
+    for ticket in tickets[:4]:
+        assert isinstance(drawing := wait_for(ticket, Drawing), Drawing) and drawing.done == 4
+    assert isinstance(tickets[4].news.update, Waiting)
+    gate.open()
+    for number, ticket in enumerate(tickets):
+        result = ticket.result()
+        assert result.seed == number and result.settings.temperature == 2.0
+    text = metrics.render().decode()
+    assert 'at_once_bucket{le="1.0"} 2.0' in text and 'at_once_bucket{le="2.0"} 3.0' in text
+    assert 'at_once_bucket{le="4.0"} 4.0' in text and "at_once_sum 8.0" in text
+
+
+def test_orders_of_other_programs_are_drawn_apart(start: Start, gate: Gate, model: QuickModel) -> None:
+    engine = start(limits=EngineLimits(at_once=8))
+    gate.open(1)
+    wait_for(engine.submit(order("first"), client="x"), Drawing)
+    plain = dataclasses.replace(GenerationConfig(images=1), guidance_scale=1.0)
+    tickets = [
+        engine.submit(Order("quick", name, settings, 1), client=name)
+        for name, settings in (("a", plain), ("b", GenerationConfig(images=2)), ("c", plain))
+    ]
+    gate.open()
+    for ticket in tickets:
+        ticket.result()
+    assert model.drawn[2:] == ["a", "c", "b"]
+
+
+def test_cancelling_one_of_a_crowd_leaves_the_others(crowd, gate: Gate, model: QuickModel) -> None:
+    tickets = crowd(4)
+    gate.open(4)
+    for ticket in tickets:
+        wait_for(ticket, Drawing)
+    before = model.closed
+    tickets[1].cancelled = True
+    gate.open(4)
+    with pytest.raises(Cancelled):
+        tickets[1].result()
+    assert model.closed == before + 1
+    gate.open()
+    assert [ticket.result().seed for ticket in tickets if ticket is not tickets[1]] == [0, 2, 3]
+
+
+def test_nobody_fails_because_of_another(crowd, gate: Gate, model: QuickModel) -> None:
+    model.unreadable = "order 2"
+    tickets = crowd(4)
+    gate.open()
+    with pytest.raises(PromptError, match="nobody can read this"):
+        tickets[2].result()
+    assert [tickets[number].result().seed for number in (0, 1, 3)] == [0, 1, 3]
+
+
+@pytest.mark.parametrize("trial", [Trial(False, 3.0), Trial(True, 1.02)])
+def test_what_is_not_the_same_or_no_faster_is_drawn_one_by_one(
+    crowd, gate: Gate, model: QuickModel, trial: Trial
+) -> None:
+    model.trials[2] = trial
+    metrics = Metrics()
+    tickets = crowd(3, metrics=metrics)
+    gate.open()
+    for ticket in tickets:
+        ticket.result()
+    assert 'at_once_bucket{le="1.0"} 4.0' in metrics.render().decode()
+
+
+def test_a_setting_keeps_drawings_apart(crowd, gate: Gate, model: QuickModel) -> None:
+    model.trials.clear()
+    tickets = crowd(3, at_once=1)
+    gate.open()
+    assert all(ticket.result() for ticket in tickets)

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from shared import PROMPT, describe_drawing, draw_page, publish
 
-from dalle_mini.errors import ConfigError, DalleMiniError, OutputError, Overloaded
+from dalle_mini.errors import ConfigError, DalleMiniError, OutputError, Overloaded, PromptRejected
 from dalle_mini.grid import extract_recipe
 from dalle_mini.recipe import Recipe
+from dalle_mini.safety.options import SafetyOptions
 from dalle_mini.serving.answers import Forbidden, Gone, NotFound
 from dalle_mini.serving.origin import find_base
 from dalle_mini.serving.reported import Reported
@@ -284,3 +285,19 @@ def test_a_description_survives_json(shares: Shares) -> None:
     files, description = draw_page(PROMPT)
     share, _ = shares.publish(files, json.loads(json.dumps(description)), Choices())
     assert share == shares.find(share.id) and share.prompt == PROMPT
+
+
+def test_a_prompt_is_checked_again_when_it_is_shared(tmp_path: Path) -> None:
+    """Rules may have become stricter since the drawing was made."""
+    settings: dict[str, Any] = {"max_days": 1, "max_bytes": 10**9, "reports_to_hide": 3}
+    for show_prompt in (True, False):
+        files, description = draw_page(PROMPT, show_prompt=show_prompt)
+        description = description | {"prompt": "a naked woman"}
+        shares = Shares(tmp_path / "family", **settings)
+        with pytest.raises(PromptRejected):
+            shares.publish(files, description, Choices(show_prompt))
+        shares.close()
+        careless = Shares(tmp_path / "off", **settings, safety=SafetyOptions("off"))
+        share, _ = careless.publish(files, description, Choices(show_prompt))
+        assert careless.find(share.id) == share
+        careless.close()

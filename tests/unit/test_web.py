@@ -12,12 +12,15 @@ import zipfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import gradio as gr
 import pytest
 from doubles import make_tiny_clip, make_tiny_model
 from PIL import Image
+from sites import Site
+from starlette.requests import Request
 
 from dalle_mini import config
-from dalle_mini.errors import CheckpointError, ConfigError, DataError, OutputError, PromptError
+from dalle_mini.errors import CheckpointError, ConfigError, DataError, OutputError, Overloaded, PromptError
 from dalle_mini.generation import Generation
 from dalle_mini.grid import extract_recipe
 from dalle_mini.provenance import trace_picture
@@ -30,6 +33,7 @@ from dalle_mini.web import downloads, markup, result, tiles
 from dalle_mini.web.address import default_host, default_port, listen, web_address
 from dalle_mini.web.examples import read_examples
 from dalle_mini.web.order import read_order, read_seed
+from dalle_mini.web.page import Page
 from dalle_mini.web.pictures import Pictures
 from dalle_mini.web.server import serve
 from dalle_mini.web.studio import Drawing, Finished, Preparing, Studio, Update, Waiting
@@ -190,8 +194,9 @@ def test_a_broken_model_is_told_to_whoever_draws(tmp_path: Path, caplog: pytest.
     folder = make_tiny_model(tmp_path / "broken")
     (folder / "model.safetensors").write_bytes(b"{}")
     with open_studio(str(folder)) as studio:
-        with pytest.raises(CheckpointError):
+        with pytest.raises(CheckpointError) as told:
             finish(studio, order(studio))
+    assert str(tmp_path) not in str(told.value)
     assert "model.safetensors" in caplog.text
 
 
@@ -469,3 +474,37 @@ def test_a_port_in_the_environment_must_be_a_number(monkeypatch: pytest.MonkeyPa
 def test_the_address_to_type_is_one_of_this_machine(host: str, shown: str) -> None:
     with listen(host, 0) as listener:
         assert web_address(listener) == f"{shown}{listener.getsockname()[1]}"
+
+
+# Limits of a visitor.
+
+
+def test_visitors_have_the_limits_of_the_apis_callers(tmp_path: Path) -> None:
+    site = Site(tmp_path, per_client=2, orders_at_once=3, orders_per_minute=0.01)
+    studio = Studio(site.service.engine, "nano", buckets=site.service.buckets)
+    wanted = Order("nano", "a red car", config.GenerationConfig(images=1), 3)
+    drawings = [studio.draw(wanted, visitor="address/192.0.2.1") for _ in range(4)]
+    for drawing in drawings[:2]:
+        next(drawing)
+    with pytest.raises(Overloaded, match="2 drawings of yours are under way"):
+        next(drawings[2])
+    drawings[0].close()
+    with pytest.raises(Overloaded, match="orders a minute") as refused:
+        next(drawings[3])
+    assert refused.value.retry_after > 60
+    other = studio.draw(wanted, visitor="address/192.0.2.2")
+    assert isinstance(next(other), Waiting)
+    for drawing in (other, *drawings):
+        drawing.close()
+    site.close()
+
+
+def test_the_page_tells_who_draws_and_that_it_was_too_much(tmp_path: Path) -> None:
+    site = Site(tmp_path, orders_at_once=1, orders_per_minute=0.01)
+    studio = Studio(site.service.engine, "nano", buckets=site.service.buckets)
+    page = Page(studio, Pictures(), (), name_visitor=lambda request: f"address/{request.client.host}")
+    site.service.buckets.take("address/192.0.2.1")
+    request = Request({"type": "http", "headers": [], "client": ("192.0.2.1", 1)})
+    *_, last = page.draw(gr.Request(request), "a red car", "nano", 1, 2.0, 1.0, 50, 1.0, 0, 0.0, "")
+    assert "orders a minute" in str(last[page.canvas.status])
+    site.close()
