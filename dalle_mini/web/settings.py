@@ -14,6 +14,8 @@ from dalle_mini.web.words import Words
 _MAX_IMAGES = 36
 _MAX_CANDIDATES = 144
 _MAX_TOP_K = 256
+_SLIDERS = ("images", "guidance_scale", "temperature", "top_k", "top_p", "candidates", "variety")
+"""Settings with a field here, by their names; the page leaves all others as they usually are."""
 
 
 class SettingsPanel:
@@ -79,9 +81,11 @@ class SettingsPanel:
 
     def reaches(self, settings: GenerationConfig) -> bool:
         """Whether the fields can say exactly that."""
-        sliders = {name: getattr(self, name) for name in dataclasses.asdict(settings)}
         values = dataclasses.asdict(settings) | {"candidates": settings.candidates or 0}
-        return all(sliders[name].minimum <= value <= sliders[name].maximum for name, value in values.items())
+        sliders = {name: getattr(self, name) for name in _SLIDERS}
+        usual = dataclasses.asdict(GenerationConfig())
+        fit = (sliders[name].minimum <= values[name] <= sliders[name].maximum for name in _SLIDERS)
+        return all(fit) and all(values[name] == usual[name] for name in values if name not in sliders)
 
     def _set(self, model: str, settings: GenerationConfig, *, but: tuple[str, ...] = ()) -> Changes:
         values = {name: value for name, value in self._read_usual(model, settings).items() if name not in but}
@@ -90,7 +94,7 @@ class SettingsPanel:
 
     def _read_usual(self, model: str, settings: GenerationConfig) -> dict[str, float]:
         """The fields' values, as far as they reach; nothing to choose from without anything to choose by."""
-        values = dataclasses.asdict(settings)
+        values = {name: getattr(settings, name) for name in _SLIDERS}
         values |= {
             "images": min(settings.images, _MAX_IMAGES),
             "top_k": min(settings.top_k, _MAX_TOP_K),

@@ -36,6 +36,7 @@ from dalle_mini.web.order import read_order, read_seed
 from dalle_mini.web.page import Page
 from dalle_mini.web.pictures import Pictures
 from dalle_mini.web.server import serve
+from dalle_mini.web.settings import SettingsPanel
 from dalle_mini.web.studio import Drawing, Finished, Preparing, Studio, Update, Waiting
 from dalle_mini.web.why import render_no_why, render_why
 from dalle_mini.web.words import read_words
@@ -139,6 +140,18 @@ def test_prompts_that_cannot_be_read_are_refused(prompt: str | None) -> None:
 def test_numbers_out_of_range_are_refused(images: int, temperature: float) -> None:
     with pytest.raises(ConfigError):
         read_order("a cat", "nano", images, 10, temperature, 50, 1, 0, 0, "")
+
+
+def test_the_fields_say_what_a_recipe_says_as_far_as_they_reach(model: str) -> None:
+    with gr.Blocks(analytics_enabled=False):
+        panel = SettingsPanel(WORDS, gr.I18n(en=dict(WORDS.texts)), model, None)
+    wild = config.GenerationConfig(images=4, temperature=1.5, top_k=200)
+    filled = panel.fill_in(model, wild, 7)
+    assert [filled[field] for field in (panel.images, panel.temperature, panel.top_k, panel.seed)] == [4, 1.5, 200, "7"]
+    assert panel.reaches(wild) and panel.images not in panel.apply_defaults(model)
+    beyond = ({"top_k": 999}, {"images": 40}, {"temperature": 5.0}, {"guidance_scale": 0.0}, {"not_this": "a dog"})
+    for changes in beyond:
+        assert not panel.reaches(dataclasses.replace(wild, **changes)), changes
 
 
 # The studio.
