@@ -65,8 +65,10 @@ def measure() -> Costs:
         return sampling.read(params, CONFIG, text, text)
 
     def draw(params, source, state):
-        settings, steps = GenerationConfig(), chunk_length(CONFIG.image_length)
-        return sampling.advance(params, CONFIG, source, state, settings, steps=steps, codebook_size=VQGAN.codebook_size)
+        # What `advance` compiles with options of its own, which a program within another can't have.
+        filters, steps = sampling.Filters.from_config(GenerationConfig()), chunk_length(CONFIG.image_length)
+        sizes = steps, VQGAN.codebook_size, sampling.MOST_SORTED
+        return sampling._advance(params, CONFIG, source, state, filters, *sizes)
 
     source = read(params, text)
     state = sampling.start(CONFIG, source, keys, jnp.full((LANES, CONFIG.image_length), UNKNOWN))
