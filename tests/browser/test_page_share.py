@@ -31,6 +31,7 @@ def test_one_button_makes_a_page_and_copies_its_link(page: Page, server: Server)
     page.get_by_role("button", name="Share").click()
     dialog = page.get_by_role("dialog", name="Share")
     expect(dialog.get_by_label("Ask search engines")).to_be_checked()
+    expect(dialog.get_by_label("Ask search engines")).to_have_css("appearance", "auto")  # the mark is to be seen
     dialog.get_by_role("button", name="Make a page").click()
     address = dialog.get_by_label("Address of the page")
     expect(address).to_have_value(page.url + "g/" + address.input_value().rpartition("/")[2])
