@@ -26,7 +26,7 @@ class SettingsPanel:
 
     def __init__(self, words: Words, i18n: gr.I18n, model: str, ranker: str | None) -> None:
         self._model, self._ranker = model, ranker
-        defaults = shelf.read_defaults(model)
+        defaults = _read_defaults(model)
         values = self._read_usual(model, defaults)
 
         def slide(name: str, least: float, most: float, step: float, *, told: bool = True) -> gr.Slider:
@@ -72,7 +72,7 @@ class SettingsPanel:
 
     def apply_defaults(self, model: str) -> Changes:
         """The settings that a model is best drawn with, and whether there is anything to choose by."""
-        return self._set(model, shelf.read_defaults(model), but=("images",))
+        return self._set(model, _read_defaults(model), but=("images",))
 
     def fill_in(self, model: str, settings: GenerationConfig, seed: int) -> Changes:
         """What a recipe says, to be seen."""
@@ -104,3 +104,8 @@ class SettingsPanel:
 
     def _is_ranked(self, model: str) -> bool:
         return shelf.brings_ranker(model) or (model == self._model and self._ranker is not None)
+
+
+def _read_defaults(model: str) -> GenerationConfig:
+    """What a model is best drawn with. How many candidates go with how many pictures is left to it."""
+    return dataclasses.replace(shelf.read_defaults(model), candidates=None)

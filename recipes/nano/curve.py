@@ -1,10 +1,13 @@
 """Draws how a loss fell, for RESULTS.md.
 
-python -m recipes.nano.curve out/nano/transformer --out recipes/nano/curve.svg
+python -m recipes.nano.curve out/nano/transformer out/nano/more-10/transformer --out recipes/nano/curve.svg
+
+Of several trainings, each began with what the one before had learned.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from dalle_mini.checkpoints.staging import write_whole
@@ -21,11 +24,16 @@ svg { background: white; } text { font: 12px sans-serif; }
 </style>"""
 
 
-def write_curve(workdir: Path, metric: str, path: Path) -> None:
-    """Write a metric of a training as an SVG file; DataError where there is none yet."""
-    points = [(row["step"], row[metric]) for row in read_metrics(workdir) if metric in row and row["step"] > SKIPPED]
+def write_curve(workdirs: Sequence[Path], metric: str, path: Path) -> None:
+    """Write a metric of trainings that followed one another as an SVG file; DataError where there is none yet."""
+    points, done = [], 0
+    for workdir in workdirs:
+        rows = [row for row in read_metrics(workdir) if metric in row]
+        points += [(done + row["step"], row[metric]) for row in rows if done + row["step"] > SKIPPED]
+        done += rows[-1]["step"] if rows else 0
     if not points:
-        raise DataError(f"{workdir} has no {metric} after step {SKIPPED}", hint="train for longer, or name another one")
+        named = ", ".join(map(str, workdirs))
+        raise DataError(f"{named}: no {metric} after step {SKIPPED}", hint="train for longer, or name another one")
     head, rest = draw_curve(metric, points).removeprefix("<svg").split(">", 1)
     write_whole(path, f'<svg xmlns="http://www.w3.org/2000/svg"{head}>{_STYLE}{rest}\n'.encode())
 
@@ -34,12 +42,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m recipes.nano.curve", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("workdir", type=Path, help="folder of the training")
+    parser.add_argument("workdirs", type=Path, nargs="+", help="folders of the trainings, the first one first")
     parser.add_argument("--metric", default="loss")
     parser.add_argument("--out", type=Path, required=True, help="the SVG file")
     options = parser.parse_args()
     try:
-        write_curve(options.workdir, options.metric, options.out)
+        write_curve(options.workdirs, options.metric, options.out)
     except DalleMiniError as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
         raise SystemExit(2) from error

@@ -276,14 +276,19 @@ def test_a_world_file_says_what_is_wrong(tmp_path: Path, text: str, told: str) -
         read_settings(tmp_path / "world.toml")
 
 
-def test_a_curve_is_a_picture_of_its_own(tmp_path: Path) -> None:
-    lines = [{"step": step, "loss": 9 / step} for step in range(100, 3000, 100)]
-    (tmp_path / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    curve.write_curve(tmp_path, "loss", tmp_path / "curve.svg")
+def test_a_curve_of_trainings_in_a_row_is_a_picture_of_its_own(tmp_path: Path) -> None:
+    for folder, done in (("first", 0), ("second", 2000)):
+        lines = [{"step": step, "loss": 9 / (done + step)} for step in range(100, 2001, 100)]
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    trainings = [tmp_path / "first", tmp_path / "second"]
+    curve.write_curve(trainings, "loss", tmp_path / "curve.svg")
     svg = ElementTree.parse(tmp_path / "curve.svg").getroot()
     assert svg.tag == "{http://www.w3.org/2000/svg}svg"
     (line,) = svg.findall("{*}polyline")
-    heights = [float(point.split(",")[1]) for point in line.attrib["points"].split()]
-    assert heights == sorted(heights) and len(heights) == 24  # the first 500 steps are left out
-    with pytest.raises(DataError, match="has no accuracy"):
-        curve.write_curve(tmp_path, "accuracy", tmp_path / "curve.svg")
+    points = [[float(part) for part in point.split(",")] for point in line.attrib["points"].split()]
+    across, down = map(list, zip(*points, strict=True))
+    assert down == sorted(down) and len(down) == 35  # the first 500 steps are left out
+    assert across == sorted(set(across))
+    with pytest.raises(DataError, match="no accuracy"):
+        curve.write_curve(trainings, "accuracy", tmp_path / "curve.svg")
