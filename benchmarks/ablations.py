@@ -92,7 +92,9 @@ def step_scanned(params, config, tokens, position, caches, cross, mask):
 
     def run(hidden, inputs):
         weights, cache, source = inputs
-        return layer.apply({"params": weights}, hidden, cache, source, mask[:, None, None, :], position, method="step")
+        return layer.apply(
+            {"params": weights}, hidden, cache, source, mask[:, None, None, :], None, position, method="step"
+        )
 
     embedding = transformer.Embedding(config, config.decoder_vocab_size, config.image_length, 0.0)
     hidden = embedding.apply({"params": decoder["embedding"]}, tokens[:, None], position)

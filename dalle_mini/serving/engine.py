@@ -264,6 +264,8 @@ class Engine:
                         if step is None or isinstance(step, Finished):
                             left.remove(ticket)
                             drawings[ticket].close()
+                            if not left:
+                                self._rest()
                             self._finish(ticket, step, count)
                             continue
                         if isinstance(step, Drawing) and ticket not in begun:
