@@ -7,11 +7,14 @@ columns. A backslash makes `{`, `|`, `}` or `\` an ordinary character; outside o
 import dataclasses
 import itertools
 import math
+import re
 
 from dalle_mini.config import MAX_IMAGES
 from dalle_mini.errors import PromptError
 
 MAX_TEMPLATE = 20_000
+
+_CHOICE = re.compile(r"(?<!\\)\{[^{}]*\|[^{}]*\}")
 
 _SPECIAL = "{|}\\"
 _ESCAPE_HINT = r"write \{ or \} for a brace that is meant as one"
@@ -23,6 +26,11 @@ class Variant:
 
     label: str
     prompt: str
+
+
+def has_choice(prompt: str) -> bool:
+    """Whether a prompt is meant as a template; other braces are ordinary characters."""
+    return _CHOICE.search(prompt) is not None
 
 
 def expand_template(template: str, *, most: int = MAX_IMAGES) -> tuple[Variant, ...]:

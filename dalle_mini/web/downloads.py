@@ -12,7 +12,6 @@ from dalle_mini.grid import encode_png, enlarge
 from dalle_mini.safety.blur import blur
 from dalle_mini.watermark import mark_picture
 from dalle_mini.web.markup import name_file
-from dalle_mini.web.series import find_variant
 
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 """Of every file in a zip, so that the same drawing makes the same one."""
@@ -68,7 +67,7 @@ def encode_zip(generation: Generation) -> bytes:
         name_file(prompt, "classic"): encode_classic(generation),
     }
     for index, seed in enumerate(generation.seeds):
-        own = find_variant(generation, index).prompt
+        own = generation.prompts[index]
         files[name_file(own, f"{index + 1} seed {seed}")] = encode_tile(generation, index)
     files["recipe.json"] = json.dumps(generation.recipe, ensure_ascii=False, indent=2).encode(errors="replace")
     with zipfile.ZipFile(buffer, "w") as archive:

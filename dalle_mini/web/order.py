@@ -1,8 +1,9 @@
 """What a visitor asks for, read from what stands in the fields of the page."""
 
-from dalle_mini.config import MAX_SEED, GenerationConfig
+from dalle_mini.config import MAX_SEED, GenerationConfig, Way
 from dalle_mini.errors import ConfigError
 from dalle_mini.serving.order import Order
+from dalle_mini.templates import has_choice
 
 
 def read_order(
@@ -17,7 +18,10 @@ def read_order(
     variety: float,
     seed: str | None,
 ) -> Order:
-    """The order in the fields; ConfigError and PromptError say what can't be drawn. No candidates: as many as usual."""
+    """The order in the fields; ConfigError and PromptError say what can't be drawn. No candidates: as many as usual.
+
+    A prompt with choices is a template of several.
+    """
     settings = GenerationConfig(
         images=round(images),
         guidance_scale=float(guidance_scale),
@@ -27,7 +31,8 @@ def read_order(
         candidates=round(candidates) or None,
         variety=float(variety),
     )
-    return Order(model, prompt or "", settings, read_seed(seed or ""))
+    prompt = prompt or ""
+    return Order(model, prompt, settings, read_seed(seed or ""), Way(template=has_choice(prompt)))
 
 
 def read_seed(text: str) -> int | None:

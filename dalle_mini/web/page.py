@@ -21,7 +21,6 @@ from dalle_mini.web.links import describe, find_model, read_link
 from dalle_mini.web.order import read_order
 from dalle_mini.web.parts import Changes, make_html
 from dalle_mini.web.pictures import Pictures
-from dalle_mini.web.series import draw
 from dalle_mini.web.settings import SettingsPanel
 from dalle_mini.web.studio import ROOM, Finished, Studio
 from dalle_mini.web.words import FIRST, Words, choose_words, read_words
@@ -114,7 +113,7 @@ class Page:
         words = choose_language(request)
         try:
             order = read_order(*fields)
-            with contextlib.closing(draw(self.studio, order, visitor=self.name_visitor(request))) as updates:
+            with contextlib.closing(self.studio.draw(order, visitor=self.name_visitor(request))) as updates:
                 # What is refused is so by now, and the pictures of before stay.
                 first = self.canvas.show(words, next(updates))
                 yield self.canvas.begin(words, order.settings.images) | self.box.show_busy() | first

@@ -16,7 +16,6 @@ from dalle_mini.recipe import Recipe
 from dalle_mini.web.downloads import encode_webp
 from dalle_mini.web.examples import Example
 from dalle_mini.web.markup import LONGEST_NAME, LONGEST_QUOTE, format_mark, name_file, render_mark, shorten
-from dalle_mini.web.series import find_variant
 from dalle_mini.web.words import Words
 
 
@@ -57,8 +56,8 @@ def link_recipe(generation: Generation) -> str:
 
 def _tile(words: Words, name: str, generation: Generation, index: int, *, public: bool) -> str:
     place, mark, count = generation.candidates.shown[index], generation.marks[index], len(generation.images)
-    variant, seed = find_variant(generation, index), generation.seeds[index]
-    prompt = variant.prompt
+    drawn, seed = generation.tiles[index], generation.seeds[index]
+    prompt = drawn.words
     alt = escape(words("tile.alt", prompt=shorten(prompt, LONGEST_QUOTE), number=index + 1, count=count))
     verdict, cover = generation.verdict(place), ""
     if verdict and verdict.flagged:
@@ -70,7 +69,7 @@ def _tile(words: Words, name: str, generation: Generation, index: int, *, public
     return (
         f'<figure class="tile" data-index="{index}" data-seed="{seed}" data-mark="{told}"{own}>'
         f'<button type="button" class="open" aria-haspopup="dialog">{picture}</button>'
-        f"{cover}{render_mark(words, mark)}{_label(variant.label)}</figure>"
+        f"{cover}{render_mark(words, mark)}{_label(drawn.label)}</figure>"
     )
 
 
