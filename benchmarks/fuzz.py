@@ -10,11 +10,13 @@ in this process, which draws with a tiny model. Prints one line of JSON: answers
 
 import argparse
 import collections
+import contextlib
 import json
 import logging
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +40,7 @@ def main() -> int:
     sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "property")]
     from doubles import make_tiny_model
 
-    logging.disable(logging.INFO)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, without_log():
         model = str(make_tiny_model(Path(folder) / "tiny"))
         settings = Settings(
             store=f"{folder}/store",
@@ -57,6 +58,16 @@ def main() -> int:
     found |= {"lost_tickets": lost}
     print(json.dumps({"benchmark": "fuzz", "requests": options.requests, "seed": options.seed, **found}))
     return int(any(found[name] for name in ("server_errors", "tracebacks", "misshapen", "lost_tickets")))
+
+
+@contextlib.contextmanager
+def without_log() -> Iterator[None]:
+    """Leave out the lines that every request would write."""
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def send_all(service: Service, count: int, number: int) -> dict[str, Any]:
