@@ -16,7 +16,7 @@ import logging
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ def main() -> int:
 
 
 @contextlib.contextmanager
-def without_log() -> Iterator[None]:
+def without_log() -> Generator[None]:
     """Leave out the lines that every request would write."""
     logging.disable(logging.INFO)
     try:
