@@ -26,8 +26,8 @@ EXAMPLES = {
     "a burger flying in the sky": 1,
     "donut in the garden": 1,
     "lonely cactus waiting for rain in the desert": 1,
-    "a horse, but it is entirely chocolate": 1,
-    "a purple cat": 1,
+    "snowman regretting his trip to the volcano": 1,
+    "avocado doing yoga in the garden": 1,
     "a balloon at sunset": 1,
 }
 """Prompts and their seeds."""
