@@ -29,7 +29,8 @@ from dalle_mini.version import __version__ as __version__
 if TYPE_CHECKING:
     from dalle_mini.checkpoints.releases import available_releases as available_models
     from dalle_mini.generation import Generation
-    from dalle_mini.pipeline import DalleMini, load
+    from dalle_mini.loading import load
+    from dalle_mini.pipeline import DalleMini
     from dalle_mini.safety.options import SafetyOptions
     from dalle_mini.serving.client import Client
 
@@ -62,7 +63,7 @@ _LAZY = {
     "DalleMini": ("dalle_mini.pipeline", "DalleMini"),
     "Generation": ("dalle_mini.generation", "Generation"),
     "SafetyOptions": ("dalle_mini.safety.options", "SafetyOptions"),
-    "load": ("dalle_mini.pipeline", "load"),
+    "load": ("dalle_mini.loading", "load"),
     "available_models": ("dalle_mini.checkpoints.releases", "available_releases"),
 }
 

@@ -8,5 +8,5 @@ from doubles import Flagging
 from dalle_mini.cli import main
 
 if __name__ == "__main__":
-    with mock.patch("dalle_mini.pipeline.load_bundled", lambda: Flagging(1, 4)):
+    with mock.patch("dalle_mini.loading.load_bundled", lambda: Flagging(1, 4)):
         sys.exit(main(["serve", *sys.argv[1:]]))

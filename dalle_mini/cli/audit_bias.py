@@ -80,7 +80,7 @@ def _audit(
     from dalle_mini.audit.drawing import STRIPS, Drawer, plan_cells
     from dalle_mini.audit.marking import Marker
     from dalle_mini.audit.subjects import DESCRIPTORS, neutral_subjects, read_descriptors
-    from dalle_mini.pipeline import load
+    from dalle_mini.loading import load
     from dalle_mini.ranking import Clip
     from dalle_mini.safety.options import UNCHECKED
 

@@ -45,7 +45,7 @@ def run(options: Options) -> int:
     from dalle_mini.checkpoints.digests import digest_files
     from dalle_mini.data.manifest import MANIFEST
     from dalle_mini.data.shards import RecordSet
-    from dalle_mini.pipeline import load
+    from dalle_mini.loading import load
     from dalle_mini.ranking import Clip
     from dalle_mini.safety.options import UNCHECKED
 

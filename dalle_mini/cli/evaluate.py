@@ -179,7 +179,7 @@ def _find_source(options: Options, release: "ResolvedRelease") -> "PictureSource
     from dalle_mini.checkpoints.store import load_vqgan
     from dalle_mini.data.shards import RecordSet
     from dalle_mini.evaluate import pictures
-    from dalle_mini.pipeline import load
+    from dalle_mini.loading import load
     from dalle_mini.safety.options import UNCHECKED
 
     match options.baseline:

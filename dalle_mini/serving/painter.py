@@ -47,7 +47,7 @@ Step = Preparing | Drawing | Finished
 
 def load_local(name: str, *, ranker: str | None = None, safety: SafetyOptions | None = None) -> "DalleMini":
     """Load a model of this machine; nothing is downloaded."""
-    from dalle_mini.pipeline import load
+    from dalle_mini.loading import load
 
     require_local(name)
     return load(name, ranker=ranker, offline=True, safety=safety or SafetyOptions())

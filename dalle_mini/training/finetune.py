@@ -30,7 +30,8 @@ from dalle_mini.data.shards import RecordSet, RecordWriter
 from dalle_mini.data.sources import open_source
 from dalle_mini.errors import Cancelled, ConfigError, DataError
 from dalle_mini.grid import compose_grid, save_png
-from dalle_mini.pipeline import DalleMini, load
+from dalle_mini.loading import load
+from dalle_mini.pipeline import DalleMini
 from dalle_mini.safety.options import UNCHECKED
 from dalle_mini.training import loop
 from dalle_mini.training.transformer import TransformerTask

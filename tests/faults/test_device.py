@@ -16,7 +16,8 @@ from quick_models import QuickModel, make_painter
 
 from dalle_mini.config import GenerationConfig
 from dalle_mini.errors import DeviceError
-from dalle_mini.pipeline import DalleMini, load
+from dalle_mini.loading import load
+from dalle_mini.pipeline import DalleMini
 from dalle_mini.serving.engine import Engine, EngineLimits
 from dalle_mini.serving.metrics import Metrics
 from dalle_mini.serving.order import Order

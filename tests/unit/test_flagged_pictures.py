@@ -74,7 +74,7 @@ def generation(model: DalleMini) -> Generation:
 def checker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Flagging]:
     """What takes the place of the bundled network."""
     checker = Flagging(0)
-    monkeypatch.setattr("dalle_mini.pipeline.load_bundled", lambda: checker)
+    monkeypatch.setattr("dalle_mini.loading.load_bundled", lambda: checker)
     yield checker
 
 
