@@ -6,6 +6,8 @@ from pathlib import Path
 
 import jax
 
+from dalle_mini.cache import cache_folder
+
 MOST_KEPT = 512 * 2**20
 """Bytes of compiled programs; a model needs 1 to 20 MB, and every release of JAX its own."""
 
@@ -19,8 +21,7 @@ def enable_compilation_cache() -> None:
     """
     if jax.config.values["jax_compilation_cache_dir"] is not None:
         return
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    folder = Path(base) / "dalle-mini" / "compiled"
+    folder = cache_folder("compiled")
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -5,14 +5,12 @@ out]. One table names a parameter, and the other direction follows from the para
 """
 
 import dataclasses
-import functools
 import re
 from collections.abc import Callable, Mapping
 
-import jax
-
 from dalle_mini.arrays import Params
-from dalle_mini.checkpoints.layout import Shapes, check_tree, flatten, unflatten
+from dalle_mini.checkpoints.layout import check_tree, flatten, unflatten
+from dalle_mini.checkpoints.shapes import Shapes, find_shapes
 from dalle_mini.config import CLIPConfig
 from dalle_mini.models import clip
 
@@ -95,11 +93,9 @@ FLAX = Naming(flax_name, {2: (1, 0), 4: (2, 3, 1, 0)})
 TORCH = Naming(torch_name, {})
 
 
-@functools.cache
 def clip_shapes(config: CLIPConfig) -> Shapes:
     """Every parameter's shape by its path in our tree; nothing is allocated."""
-    tree = jax.eval_shape(lambda: clip.init(jax.random.key(0), config))
-    return {path: leaf.shape for path, leaf in flatten(tree).items()}
+    return dict(find_shapes(clip, config))
 
 
 def is_flax(tree: Params) -> bool:

@@ -4,25 +4,21 @@ Leaves may be numpy or jax arrays; only stacking copies numpy ones. What no nami
 on as it is, for `check_tree` to report.
 """
 
-import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from dalle_mini.arrays import Params
 from dalle_mini.checkpoints.names import INDEX, flax_name, layered_sides, our_name, published_name
+from dalle_mini.checkpoints.shapes import Shapes, find_shapes
 from dalle_mini.config import PerceptualConfig, TransformerConfig, VQGANConfig
 from dalle_mini.config.judge import JudgeConfig
 from dalle_mini.config.nsfw import NsfwConfig
 from dalle_mini.errors import CheckpointError
 from dalle_mini.models import judge, nsfw, perceptual, transformer, vqgan
-
-Shapes = dict[str, tuple[int, ...]]
-"""Shapes of leaves by path, joined by "/"."""
 
 _STACKED = re.compile(r"(encoder|decoder)/layers/(.+)")
 _UNSTACKED = re.compile(rf"(encoder|decoder)/layers_({INDEX})/(.+)")
@@ -127,34 +123,34 @@ def stack(leaf: Any) -> Any:
 
 def transformer_shapes(config: TransformerConfig) -> Shapes:
     """Every parameter's shape by its path in our tree; nothing is allocated."""
-    return _split_shapes(_stacked_shapes(config), {"encoder", "decoder"})
+    return _split_shapes(find_shapes(transformer, config, scan=True), {"encoder", "decoder"})
 
 
 def published_shapes(config: TransformerConfig, tree: Params) -> Shapes:
     """The same by the published names, each side stacked unless `tree` has it by layers."""
     by_layer = layered_sides(flatten(tree), stacked=False)
-    shapes = _split_shapes(_stacked_shapes(config), by_layer)
+    shapes = _split_shapes(find_shapes(transformer, config, scan=True), by_layer)
     return {published_name(path): _swap_last(shape) if _is_kernel(path) else shape for path, shape in shapes.items()}
 
 
 def vqgan_shapes(config: VQGANConfig) -> Shapes:
     """Every parameter's shape by its path; nothing is allocated."""
-    return dict(_vqgan_shapes(config))
+    return dict(find_shapes(vqgan, config))
 
 
 def perceptual_shapes(config: PerceptualConfig) -> Shapes:
     """Every parameter's shape by its path; nothing is allocated."""
-    return dict(_perceptual_shapes(config))
+    return dict(find_shapes(perceptual, config))
 
 
 def judge_shapes(config: JudgeConfig) -> Shapes:
     """Every parameter's shape by its path; nothing is allocated."""
-    return dict(_judge_shapes(config))
+    return dict(find_shapes(judge, config))
 
 
 def nsfw_shapes(config: NsfwConfig) -> Shapes:
     """Every parameter's shape by its path; nothing is allocated."""
-    return dict(_nsfw_shapes(config))
+    return dict(find_shapes(nsfw, config))
 
 
 def check_tree(tree: Params, expected: Shapes, source: object) -> None:
@@ -224,31 +220,6 @@ def _in_order(path: str, layers: Mapping[int, Any]) -> list[Any]:
     return [layers[index] for index in range(len(layers))]
 
 
-@functools.cache
-def _stacked_shapes(config: TransformerConfig) -> Shapes:
-    return _shapes(jax.eval_shape(lambda: transformer.init(jax.random.key(0), config, scan=True)))
-
-
-@functools.cache
-def _vqgan_shapes(config: VQGANConfig) -> Shapes:
-    return _shapes(jax.eval_shape(lambda: vqgan.init(jax.random.key(0), config)))
-
-
-@functools.cache
-def _perceptual_shapes(config: PerceptualConfig) -> Shapes:
-    return _shapes(jax.eval_shape(lambda: perceptual.init(jax.random.key(0), config)))
-
-
-@functools.cache
-def _judge_shapes(config: JudgeConfig) -> Shapes:
-    return _shapes(jax.eval_shape(lambda: judge.init(jax.random.key(0), config)))
-
-
-@functools.cache
-def _nsfw_shapes(config: NsfwConfig) -> Shapes:
-    return _shapes(jax.eval_shape(lambda: nsfw.init(jax.random.key(0), config)))
-
-
 def _split_shapes(stacked: Shapes, sides: set[str]) -> Shapes:
     shapes = {}
     for path, shape in stacked.items():
@@ -258,10 +229,6 @@ def _split_shapes(stacked: Shapes, sides: set[str]) -> Shapes:
         else:
             shapes[path] = shape
     return shapes
-
-
-def _shapes(tree: Params) -> Shapes:
-    return {path: leaf.shape for path, leaf in flatten(tree).items()}
 
 
 def _fits(leaf: Any, shape: tuple[int, ...]) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jax
 
+from dalle_mini.cache import cache_folder
 from dalle_mini.errors import ConfigError
 
 TARGET = "dalle_mini_int8_product"
@@ -33,8 +34,7 @@ def register() -> None:
     if jax.default_backend() != "cpu":
         raise ConfigError(f"int8 is for CPUs, and this is a {jax.default_backend()}", hint="leave dtype out")
     compiler = find_compiler()
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dalle-mini" / "native"
-    library = folder / f"int8-{_digest(compiler)}.so"
+    library = cache_folder("native") / f"int8-{_digest(compiler)}.so"
     if not library.is_file():
         _compile(compiler, library)
     try:
