@@ -8,8 +8,8 @@ const findSide = () => Number(document.querySelector("#underlay [data-side]").da
 const isDrawing = () => document.querySelector("#stop")?.checkVisibility();
 
 /** More like a picture: its lower half is marked. */
-export function openMore(picture) {
-  open(say("brush.more"), picture, (grid) => grid.markRows(Math.round(grid.side / 2)));
+export function openMore(picture, title = say("brush.more")) {
+  open(title, picture, (grid) => grid.markRows(Math.round(grid.side / 2)));
 }
 
 /** Parts of a picture: nothing is marked yet. */

@@ -20,7 +20,7 @@ async function bring(file, dialog) {
     const prompt = document.querySelector("#prompt textarea").value;
     const picture = { source, address: `uploads/${source}.webp`, prompt, alt: say("upload.alt") };
     if (!dialog.open) return;
-    dialog.addEventListener("close", () => openMore(picture));
+    dialog.addEventListener("close", () => openMore(picture, say("upload.title")));
     dialog.close();
   } catch (error) {
     tell(error.message, { wrong: true });

@@ -205,7 +205,9 @@ class Painter:
             model.ranker.weigh_words(embedded, model.ranker.marks(pictures[:1], "a picture"), "a picture")
         if model.check:
             model.check.check(pictures[:1])
-        self._easels[name] = _Easel(model, preview_seconds, {_find_kind(Order(name, "a picture", progress.settings, 0))})
+        self._easels[name] = _Easel(
+            model, preview_seconds, {_find_kind(Order(name, "a picture", progress.settings, 0))}
+        )
 
     def _fetch(self, name: str) -> "DalleMini":
         """Load a model. What is wrong with its files is for the log: folders are no business of callers."""

@@ -132,7 +132,7 @@ def test_blurred_pictures_are_not_drawn_on(drawn: Generation, folder: str) -> No
     panel, name, _ = make_panel(flagged, folder)
     with pytest.raises(ConfigError, match="blurred"):
         panel.read({"source": f"{name}/0", "repaint": LOWER, "prompt": "a"})
-    assert panel.read({"source": f"{name}/1", "repaint": LOWER, "prompt": "a"})
+    assert panel.read({"source": f"{name}/1", "repaint": LOWER, "prompt": "a"})[0] == "a"
 
 
 def test_another_model_is_told_in_words(drawn: Generation, folder: str, tmp_path: Path) -> None:
