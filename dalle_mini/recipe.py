@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from dalle_mini.config import MAX_PROMPT, PLAIN, GenerationConfig, Way, check_seed
+from dalle_mini.config import MAX_PROMPT, PLAIN, GenerationConfig, KeptTokens, Way, check_seed
 from dalle_mini.errors import ConfigError, DataError, PromptError
 
 LINK_VERSION = "1"
@@ -75,12 +75,7 @@ class Recipe:
         )
 
     def to_query(self) -> str:
-        """A link's part after the question mark; DataError if the prompt is too long for one, or tokens are kept."""
-        if self.way.kept:
-            raise DataError(
-                "a link can't hold the tokens of a picture that was drawn on",
-                hint="share the PNG, which holds them, or draw without keeping anything",
-            )
+        """A link's part after the question mark; DataError if the prompt is too long for one."""
         values = {"v": LINK_VERSION, "model": self.release, "prompt": self.prompt, "seed": self.seed}
         defaults = LINK_DEFAULTS.to_dict()
         values |= {name: value for name, value in self.settings.to_dict().items() if value != defaults[name]}
@@ -100,8 +95,6 @@ class Recipe:
         missing = [name for name in ("model", "prompt", "seed") if name not in values]
         if missing:
             raise DataError(f"the link does not say its {missing[0]}", hint=_HINT)
-        if "kept" in values:
-            raise DataError("a link holds no tokens of pictures", hint=_HINT)
         settings = {name: _parse(name, values[name], kind) for name, kind in _SETTINGS.items() if name in values}
         way = {name: _parse(name, values[name], kind) for name, kind in _WAYS.items() if name in values}
         seed = _parse("seed", values["seed"], int)
@@ -132,7 +125,7 @@ def _read_pairs(query: str) -> dict[str, str]:
 def _parse(name: str, text: str, kind: Any) -> float | int | bool | str:
     """A value of the field's kind; numbers are plain ones, as `to_query` writes them."""
     kinds = typing.get_args(kind) or (kind,)
-    if str in kinds:
+    if str in kinds or KeptTokens in kinds:
         return text
     if bool in kinds:
         if text != "yes":

@@ -9,25 +9,36 @@ export function findDrawing() {
   return { name, prompt, seed, recipe, tiles, folder: `pictures/${name}` };
 }
 
-/** A template's pictures have prompts of their own. */
+/** A template's pictures have prompts of their own; on the way to another prompt, they have gone a `share` of it. */
 function readTile(name, template, tile) {
-  const { index, seed, mark, prompt = template } = tile.dataset;
+  const { index, seed, mark, share, prompt = template } = tile.dataset;
   const reason = tile.querySelector(".cover span")?.textContent ?? "";
   const label = tile.querySelector(".label")?.textContent ?? "";
   const address = `pictures/${name}/${index}`;
-  return { index: Number(index), seed, mark, prompt, label, reason, alt: tile.querySelector("img").alt, address };
+  return { index: Number(index), seed, mark, share, prompt, label, reason, alt: tile.querySelector("img").alt, address };
 }
 
 /** The recipe of one picture of a drawing, alone; "" where the drawing has none. */
 export function recipeOf(drawing, tile) {
   if (!drawing.recipe) return "";
   const values = new URLSearchParams(drawing.recipe);
-  values.set("prompt", tile.prompt);
+  if (tile.share) values.set("morph_share", tile.share);
+  else {
+    values.set("prompt", tile.prompt);
+    values.delete("morph_to");
+  }
+  values.delete("template");
   values.set("seed", tile.seed);
   values.set("images", 1);
   values.set("candidates", 1);
   values.delete("variety");
   return values.toString();
+}
+
+/** The one prompt that says most of what a picture was drawn from. */
+export function promptOf(drawing, tile) {
+  if (!tile.share) return tile.prompt;
+  return Number(tile.share) < 0.5 ? drawing.prompt : new URLSearchParams(drawing.recipe).get("morph_to") ?? drawing.prompt;
 }
 
 /** The full link of a recipe; "" where the prompt is too long for one. */

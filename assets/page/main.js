@@ -2,6 +2,7 @@
 
 import "./keys.js";
 import { openAbout } from "./about.js";
+import { openMarked } from "./brush.js";
 import { openHistory } from "./history-panel.js";
 import "./menus.js";
 import "./notices.js";
@@ -9,14 +10,15 @@ import { openMeme } from "./meme.js";
 import { openOrigin } from "./origin.js";
 import { openShare } from "./share.js";
 import { openTile } from "./tile.js";
+import { openUpload } from "./upload.js";
 
-const ACTS = { share: () => openShare(), meme: () => openMeme() };
-const PANELS = { about: openAbout, origin: () => openOrigin(), history: openHistory };
+const ACTS = { share: () => openShare(), meme: () => openMeme(), repaint: openMarked };
+const PANELS = { about: openAbout, origin: () => openOrigin(), history: openHistory, upload: () => openUpload() };
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.matches("#grid .open")) openTile(Number(button.closest(".tile").dataset.index));
-  else (ACTS[button?.dataset.act] ?? PANELS[button?.dataset.panel])?.();
+  else (ACTS[button?.dataset.act] ?? PANELS[button?.dataset.panel])?.(button);
 });
 
 // From now on buttons do something.

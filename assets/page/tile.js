@@ -1,6 +1,7 @@
 // One picture, large, with what can be done with it; arrow keys go to its neighbors.
 
-import { findDrawing, nameFile, recipeOf } from "./drawing.js";
+import { openMore, openParts } from "./brush.js";
+import { findDrawing, nameFile, promptOf, recipeOf } from "./drawing.js";
 import { make, makeButton, makeDownload, openDialog, tell } from "./elements.js";
 import { isFavorite, setFavoriteTile } from "./history.js";
 import { openMeme } from "./meme.js";
@@ -65,10 +66,22 @@ class LargeTile {
     return [
       makeButton(say("result.share"), () => this.leave(() => openShare(tile.index)), { class: "action primary" }),
       makeButton(say("result.meme"), () => this.leave(() => openMeme([tile.index]))),
+      ...(tile.reason ? [] : this.listBrushes(tile)),
       makeDownload(say("download.png"), `${tile.address}.png`, name("png")),
       makeDownload("WebP", `${tile.address}.webp`, name("webp")),
       ...(canCopyPictures ? [makeButton(say("share.copy_picture"), copy)] : []),
       ...(drawing.recipe ? [makeStar(drawing, tile)] : []),
+    ];
+  }
+
+  /** What is drawn on a picture; not on one that is blurred. */
+  listBrushes(tile) {
+    const { address, alt, index } = tile;
+    const prompt = promptOf(this.drawing, tile);
+    const picture = { source: `${this.drawing.name}/${index}`, address: `${address}.png`, alt, prompt };
+    return [
+      makeButton(say("brush.more"), () => this.leave(() => openMore(picture))),
+      makeButton(say("brush.parts"), () => this.leave(() => openParts(picture))),
     ];
   }
 

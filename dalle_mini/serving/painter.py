@@ -58,10 +58,11 @@ def load_local(
 @dataclasses.dataclass
 class _Easel:
     """A model that is ready, what showing one unfinished picture took last, and how many drawings it makes at once;
-    `is_tried` says that more were not worth it."""
+    `is_tried` says that more were not worth it. Drawings of `kinds` have their programs compiled."""
 
     model: "DalleMini"
     preview_seconds: float
+    kinds: set[Hashable]
     at_once: int = 1
     is_tried: bool = False
 
@@ -186,6 +187,10 @@ class Painter:
         if order.model not in self._easels:
             yield from self._prepare(order.model)
         easel = self._easels[order.model]
+        if (kind := _find_kind(order)) not in easel.kinds:
+            # Compiling takes seconds, which would else look like waiting in line.
+            yield Preparing(order.model)
+            easel.kinds.add(kind)
         way = _find_way(easel.model, order)
         yield from self._watch(easel, order, easel.model.draw(order.prompt, order.settings, seed=order.seed, way=way))
 
@@ -205,7 +210,9 @@ class Painter:
             model.ranker.weigh_words(embedded, model.ranker.marks(pictures[:1], "a picture"), "a picture")
         if model.check:
             model.check.check(pictures[:1])
-        self._easels[name] = _Easel(model, preview_seconds)
+        self._easels[name] = _Easel(
+            model, preview_seconds, {_find_kind(Order(name, "a picture", progress.settings, 0))}
+        )
 
     def _fetch(self, name: str) -> "DalleMini":
         """Load a model. What is wrong with its files is for the log: folders are no business of callers."""
@@ -283,6 +290,13 @@ class Painter:
             self._trouble.labels("out_of_memory").inc()
             self._squeezes[model] += 1
             self._easels = {kept: easel for kept, easel in self._easels.items() if kept == model}
+
+
+def _find_kind(order: Order) -> Hashable:
+    """What decides which programs draw an order."""
+    from dalle_mini.sampling import static_settings
+
+    return static_settings(order.settings), order.way.has_many_prompts, order.canvas is not None
 
 
 def _find_way(model: "DalleMini", order: Order) -> Way:

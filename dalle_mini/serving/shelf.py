@@ -1,10 +1,12 @@
 """The models that are offered, with their settings; none is downloaded from here."""
 
+import math
 from pathlib import Path
 
+from dalle_mini.checkpoints.config_file import read_config
 from dalle_mini.checkpoints.generation import read_generation
 from dalle_mini.checkpoints.releases import RANKER, Release, available_releases, resolve
-from dalle_mini.config import GenerationConfig
+from dalle_mini.config import GenerationConfig, TransformerConfig
 from dalle_mini.errors import CheckpointError, DalleMiniError
 
 
@@ -26,6 +28,15 @@ def read_defaults(model: str) -> GenerationConfig:
         return read_generation(resolve(model, offline=True).transformer)
     except DalleMiniError:
         return GenerationConfig()
+
+
+def read_side(model: str) -> int | None:
+    """How many tokens the rows of a model's pictures have; None for one that is not here."""
+    try:
+        config = TransformerConfig.from_dict(read_config(resolve(model, offline=True).transformer))
+    except DalleMiniError:
+        return None
+    return math.isqrt(config.image_length)
 
 
 def brings_ranker(model: str) -> bool:

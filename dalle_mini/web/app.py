@@ -9,10 +9,11 @@ from fastapi.staticfiles import StaticFiles
 from dalle_mini.serving.answers import answer_errors
 from dalle_mini.serving.http import find_visitor
 from dalle_mini.serving.service import Service
-from dalle_mini.web import examples, routes, sharing, workshop
+from dalle_mini.web import examples, routes, sharing, uploads, workshop
 from dalle_mini.web.page import Page
 from dalle_mini.web.pictures import Pictures
 from dalle_mini.web.studio import Studio
+from dalle_mini.web.uploads import Uploads
 
 ASSETS = Path(__file__).parents[2] / "assets"
 _HEAD = '<script type="module" src="page/main.js"></script>'
@@ -22,15 +23,15 @@ def build_app(service: Service) -> FastAPI:
     """The page of a service."""
     public, buckets = service.settings.public, service.buckets
     studio = Studio(service.engine, service.model, ranker=service.ranker, public=public, buckets=buckets)
-    pictures, drawn = Pictures(public=studio.public), examples.read_examples()
-    app = build_routes(service, pictures)
+    pictures, brought, drawn = Pictures(public=studio.public), Uploads(), examples.read_examples()
+    app = build_routes(service, pictures, brought)
     if drawn:
         app.mount("/examples", StaticFiles(directory=examples.FOLDER))
 
     def name_visitor(request: gr.Request) -> str:
         return find_visitor(request.request, service) if request.request else ""
 
-    page = Page(studio, pictures, drawn, name_visitor=name_visitor)
+    page = Page(studio, pictures, drawn, brought, name_visitor=name_visitor)
     return gr.mount_gradio_app(
         app,
         page.blocks,
@@ -55,12 +56,13 @@ def build_app(service: Service) -> FastAPI:
     )
 
 
-def build_routes(service: Service, pictures: Pictures) -> FastAPI:
+def build_routes(service: Service, pictures: Pictures, brought: Uploads) -> FastAPI:
     """What is ours beside Gradio's page."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.service = service
     for module in (routes, sharing, workshop):
         app.include_router(module.build_router(pictures))
+    app.include_router(uploads.build_router(brought))
     answer_errors(app, app.routes)
     app.mount("/page", StaticFiles(directory=ASSETS / "page"))
     return app

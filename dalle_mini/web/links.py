@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from dalle_mini.config import PLAIN, Way
 from dalle_mini.recipe import Recipe
 from dalle_mini.serving import shelf
 from dalle_mini.web.markup import LONGEST_QUOTE, shorten
@@ -31,6 +30,8 @@ def describe(words: Words, recipe: Recipe, settings: SettingsPanel, *, is_here: 
     told = [words("recipe.found", prompt=shorten(recipe.prompt, LONGEST_QUOTE), seed=recipe.seed)]
     if not is_here:
         told.append(words("recipe.other_model", model=shorten(recipe.release, LONGEST_QUOTE)))
-    if not settings.reaches(recipe.settings) or recipe.way not in (PLAIN, Way(template=True)):
+        if recipe.way.kept:
+            told.append(words("recipe.tokens_left_out"))
+    if not settings.reaches(recipe):
         told.append(words("recipe.other_settings"))
     return " ".join(told)

@@ -17,10 +17,12 @@ def read_order(
     candidates: float,
     variety: float,
     seed: str | None,
+    not_this: str | None,
+    morph_to: str | None,
 ) -> Order:
     """The order in the fields; ConfigError and PromptError say what can't be drawn. No candidates: as many as usual.
 
-    A prompt with choices is a template of several.
+    A prompt with choices is a template of several. What holds nothing but white space is empty.
     """
     settings = GenerationConfig(
         images=round(images),
@@ -30,9 +32,11 @@ def read_order(
         top_p=float(top_p),
         candidates=round(candidates) or None,
         variety=float(variety),
+        not_this=(not_this or "").strip(),
     )
     prompt = prompt or ""
-    return Order(model, prompt, settings, read_seed(seed or ""), Way(template=has_choice(prompt)))
+    way = Way(template=has_choice(prompt), morph_to=(morph_to or "").strip())
+    return Order(model, prompt, settings, read_seed(seed or ""), way)
 
 
 def read_seed(text: str) -> int | None:

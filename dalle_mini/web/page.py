@@ -23,6 +23,8 @@ from dalle_mini.web.parts import Changes, make_html
 from dalle_mini.web.pictures import Pictures
 from dalle_mini.web.settings import SettingsPanel
 from dalle_mini.web.studio import ROOM, Finished, Studio
+from dalle_mini.web.underlay import TokensBelow, Underlay, UnderlayPanel
+from dalle_mini.web.uploads import Uploads
 from dalle_mini.web.words import FIRST, Words, choose_words, read_words
 
 _FIELDS = ("box", "settings")
@@ -41,6 +43,7 @@ class Page:
         studio: Studio,
         pictures: Pictures,
         examples: tuple[Example, ...],
+        uploads: Uploads,
         *,
         name_visitor: Callable[[gr.Request], str] = lambda request: "",
     ) -> None:
@@ -50,6 +53,7 @@ class Page:
         with gr.Blocks(title="DALL·E mini", analytics_enabled=False, fill_width=True) as self.blocks:
             self.header = make_html(markup.render_header(first), "header")
             self.box = Box(self.i18n)
+            self.underlay = UnderlayPanel(first, studio.model, pictures, uploads)
             self.settings = SettingsPanel(first, self.i18n, studio.model, studio.ranker)
             self.canvas = Canvas(first, pictures, examples, blanks=int(self.settings.images.value))
             self.footer = make_html(markup.render_footer(first), "footer")
@@ -57,31 +61,36 @@ class Page:
         self.blocks.queue(max_size=4 * ROOM, api_open=False)
 
     def _connect(self) -> None:
-        box, settings, canvas = self.box, self.settings, self.canvas
+        box, settings, canvas, underlay = self.box, self.settings, self.canvas, self.underlay
         quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        shown = [*canvas.parts, box.run, box.stop]
-        drawing = gr.on(
-            [box.prompt.submit, box.run.click],
-            self.draw,
-            [box.prompt, *settings.fields],
-            shown,
-            show_progress="hidden",
+        slow: dict[str, Any] = {
+            "show_progress": "hidden",
             # A press while the last drawing is just being closed counts; `keys.js` keeps others back.
-            trigger_mode="always_last",
-            concurrency_limit=None,
-            api_visibility="private",
+            "trigger_mode": "always_last",
+            "concurrency_limit": None,
+            "api_visibility": "private",
+        }
+        shown = [*canvas.parts, box.run, box.stop, underlay.held, underlay.part]
+        filled = [underlay.held, box.prompt, *settings.fields]
+        drawing = gr.on([box.prompt.submit, box.run.click], self.draw, filled, shown, **slow)
+        redrawing = underlay.part.repaint(
+            self.repaint, settings.fields, [*shown, box.prompt, settings.morph_to], **slow
         )
         # Only then, or news of the drawing that is on its way would be shown after this.
-        box.stop.click(None, cancels=[drawing], **quick).then(self.show_stopped, None, shown, **quick)
+        box.stop.click(None, cancels=[drawing, redrawing], **quick).then(self.show_stopped, None, shown, **quick)
         restyled = [*settings.styles, settings.choosing]
         # Not on every change: what a recipe filled in stays.
         settings.model.input(settings.apply_defaults, settings.model, restyled, **quick)
+        lying = [underlay.held, underlay.part]
+        settings.model.input(self.show_underlay, [underlay.held, settings.model], lying, **quick)
+        underlay.part.take_away(self.take_away, settings.model, lying, **quick)
         canvas.result.choose(self.keep_seed, None, [settings.seed, settings.panel, canvas.status], **quick)
         canvas.why.choose(self.explain, None, [canvas.why, canvas.status], **quick)
         canvas.cards.choose(self.show_example, None, [box.prompt, *canvas.parts], **quick)
-        static = [self.header, self.footer, settings.notify]
-        filled = [box.prompt, *settings.fields, settings.choosing, settings.panel]
-        self.blocks.load(self.greet, None, [*static, *filled, *canvas.parts], **quick)
+        static = [self.header, self.footer, settings.notify, underlay.part]
+        self.blocks.load(
+            self.greet, None, [*static, *filled, settings.choosing, settings.panel, *canvas.parts], **quick
+        )
 
     def greet(self, request: gr.Request) -> Changes:
         """The page in the visitor's language, with what the link asks for."""
@@ -90,6 +99,7 @@ class Page:
             self.header: markup.render_header(words),
             self.settings.notify: markup.render_notify(words),
             self.footer: markup.render_footer(words),
+            **self.underlay.show(words, None, self.studio.model),
         }
         try:
             recipe = read_link(str(request.url.query))
@@ -104,19 +114,24 @@ class Page:
         """Everything that a recipe says, ready to be drawn."""
         model = find_model(recipe, self.studio.model)
         told = describe(words, recipe, self.settings, is_here=model is not None)
-        filled = self.settings.fill_in(model or self.studio.model, recipe.settings, recipe.seed)
+        kept = recipe.way.kept if model else None
+        below = TokensBelow(kept, recipe.release) if kept else None
+        filled = self.settings.fill_in(model or self.studio.model, recipe)
+        filled |= self.underlay.show(words, below, model or self.studio.model)
         blank = self.canvas.begin(words, recipe.settings.images) | self.canvas.tell(told)
         return {self.box.prompt: recipe.prompt} | filled | blank
 
-    def draw(self, request: gr.Request, *fields: Any) -> Iterator[Changes]:
-        """Draw what the fields say, telling how it goes; whatever fails is told in words."""
+    def draw(self, request: gr.Request, underlay: Underlay | None, *fields: Any) -> Iterator[Changes]:
+        """Draw what the fields say, on what lies there, telling how it goes; whatever fails is told in words."""
         words = choose_language(request)
         try:
             order = read_order(*fields)
+            order = underlay.put_under(order) if underlay else order
             with contextlib.closing(self.studio.draw(order, visitor=self.name_visitor(request))) as updates:
                 # What is refused is so by now, and the pictures of before stay.
                 first = self.canvas.show(words, next(updates))
-                yield self.canvas.begin(words, order.settings.images) | self.box.show_busy() | first
+                lying = self.underlay.show(words, underlay, order.model)
+                yield self.canvas.begin(words, order.settings.images) | self.box.show_busy() | lying | first
                 for update in updates:
                     done = self.box.show_idle() if isinstance(update, Finished) else {}
                     yield self.canvas.show(words, update) | done
@@ -125,6 +140,23 @@ class Page:
         except Exception:
             _logger.exception("a drawing failed")
             yield self.canvas.tell(words("status.failed"), error=True) | self.box.show_idle()
+
+    def repaint(self, request: gr.Request, event: gr.EventData, *fields: Any) -> Iterator[Changes]:
+        """Draw on the picture that the brush sent, from its prompt alone; from then on it lies below."""
+        words, (model, *_) = choose_language(request), fields
+        try:
+            prompt, underlay = self.underlay.read(event.value)
+        except DalleMiniError as error:
+            yield self.canvas.tell_error(error)
+            return
+        yield {self.box.prompt: prompt, self.settings.morph_to: ""} | self.underlay.show(words, underlay, model)
+        yield from self.draw(request, underlay, prompt, *fields[:-1], "")
+
+    def show_underlay(self, request: gr.Request, underlay: Underlay | None, model: str) -> Changes:
+        return self.underlay.show(choose_language(request), underlay, model)
+
+    def take_away(self, request: gr.Request, model: str) -> Changes:
+        return self.underlay.show(choose_language(request), None, model)
 
     def show_stopped(self, request: gr.Request) -> Changes:
         return self.canvas.tell(choose_language(request)("status.stopped")) | self.box.show_idle()

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from dalle_mini.config import GenerationConfig
+from dalle_mini.recipe import Recipe
 from dalle_mini.serving import shelf
 from dalle_mini.web.markup import render_notify
 from dalle_mini.web.parts import Changes, make_html
@@ -15,7 +16,7 @@ _MAX_IMAGES = 36
 _MAX_CANDIDATES = 144
 _MAX_TOP_K = 256
 _SLIDERS = ("images", "guidance_scale", "temperature", "top_k", "top_p", "candidates", "variety")
-"""Settings with a field here, by their names; the page leaves all others as they usually are."""
+"""Settings with a slider here, by their names."""
 
 
 class SettingsPanel:
@@ -34,6 +35,10 @@ class SettingsPanel:
             return gr.Slider(
                 least, most, values[name], step=step, label=i18n(f"settings.{name}"), info=info, elem_id=f"set-{name}"
             )
+
+        def write(name: str) -> gr.Textbox:
+            info: Any = i18n(f"settings.{name}.info")
+            return gr.Textbox(label=i18n(f"settings.{name}"), info=info, elem_id=f"set-{name}", max_lines=3)
 
         with gr.Accordion(i18n("settings"), open=False, elem_id="settings") as self.panel:
             with gr.Row():
@@ -57,12 +62,13 @@ class SettingsPanel:
                 elem_id="seed",
                 max_lines=1,
             )
+            self.not_this, self.morph_to = write("not_this"), write("morph_to")
             self.notify = make_html(render_notify(words), "notify")
 
     @property
     def fields(self) -> list[Any]:
         """All fields, in the order in which `read_order` takes them."""
-        return [self.model, self.images, *self.styles, self.seed]
+        return [self.model, self.images, *self.styles, self.seed, self.not_this, self.morph_to]
 
     @property
     def styles(self) -> list[Any]:
@@ -74,18 +80,18 @@ class SettingsPanel:
         """The settings that a model is best drawn with, and whether there is anything to choose by."""
         return self._set(model, _read_defaults(model), but=("images",))
 
-    def fill_in(self, model: str, settings: GenerationConfig, seed: int) -> Changes:
+    def fill_in(self, model: str, recipe: Recipe) -> Changes:
         """What a recipe says, to be seen."""
-        told = {self.model: model, self.seed: str(seed), self.panel: gr.update(open=True)}
-        return self._set(model, settings) | told
+        told: Changes = {self.model: model, self.seed: str(recipe.seed), self.panel: gr.update(open=True)}
+        words = {self.not_this: recipe.settings.not_this, self.morph_to: recipe.way.morph_to}
+        return self._set(model, recipe.settings) | told | words
 
-    def reaches(self, settings: GenerationConfig) -> bool:
+    def reaches(self, recipe: Recipe) -> bool:
         """Whether the fields can say exactly that."""
-        values = dataclasses.asdict(settings) | {"candidates": settings.candidates or 0}
+        values = recipe.settings.to_dict() | {"candidates": recipe.settings.candidates or 0}
         sliders = {name: getattr(self, name) for name in _SLIDERS}
-        usual = dataclasses.asdict(GenerationConfig())
-        fit = (sliders[name].minimum <= values[name] <= sliders[name].maximum for name in _SLIDERS)
-        return all(fit) and all(values[name] == usual[name] for name in values if name not in sliders)
+        fit = (slider.minimum <= values[name] <= slider.maximum for name, slider in sliders.items())
+        return all(fit) and recipe.way.morph_share is None
 
     def _set(self, model: str, settings: GenerationConfig, *, but: tuple[str, ...] = ()) -> Changes:
         values = {name: value for name, value in self._read_usual(model, settings).items() if name not in but}

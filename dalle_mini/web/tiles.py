@@ -47,9 +47,8 @@ def render_finished(words: Words, name: str, generation: Generation, *, public: 
 
 def link_recipe(generation: Generation) -> str:
     """The link's part after the question mark that draws this again; empty where the prompt is too long for one."""
-    prompt, settings = generation.reading.prompt, generation.settings
     try:
-        return Recipe(generation.release, prompt, generation.seed, settings).to_query()
+        return Recipe.from_dict(generation.recipe).to_query()
     except DalleMiniError:
         return ""
 
@@ -66,6 +65,8 @@ def _tile(words: Words, name: str, generation: Generation, index: int, *, public
     told = "" if mark is None else format_mark(mark)
     picture = f'<img src="pictures/{name}/{index}.png" alt="{alt}">'
     own = f' data-prompt="{escape(prompt)}"' if prompt != generation.reading.prompt else ""
+    # On the way from one prompt to another, no recipe of one prompt draws the picture.
+    own += f' data-share="{drawn.share}"' if len(drawn.shares) > 1 else ""
     return (
         f'<figure class="tile" data-index="{index}" data-seed="{seed}" data-mark="{told}"{own}>'
         f'<button type="button" class="open" aria-haspopup="dialog">{picture}</button>'

@@ -55,6 +55,15 @@ def open_tile(page: Page) -> None:
     page.locator("#grid .open").nth(4).click()
 
 
+def open_brush(page: Page) -> None:
+    open_tile(page)
+    page.get_by_role("button", name="Redraw parts").click()
+    page.get_by_label("Broad brush").check()
+    grid = page.get_by_role("grid")
+    for key in ("ArrowDown",) * 4 + ("ArrowRight", "Space", "ArrowRight", "ArrowRight", "Space"):
+        grid.press(key)
+
+
 def open_share(page: Page) -> None:
     page.get_by_role("button", name="Share").click()
     page.get_by_role("button", name="Make a page").click()
@@ -78,6 +87,7 @@ def open_panel(name: str) -> Callable[[Page], None]:
 
 STATES = {
     "tile": open_tile,
+    "brush": open_brush,
     "share": open_share,
     "meme": open_meme,
     "history": open_panel("History"),

@@ -25,6 +25,7 @@ from dalle_mini.watermark import mark_picture
 from dalle_mini.web import about
 from dalle_mini.web.app import build_routes
 from dalle_mini.web.pictures import Pictures
+from dalle_mini.web.uploads import Uploads
 from dalle_mini.web.words import read_words
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +53,7 @@ def generation() -> Generation:
 def page(site: Site, generation: Generation) -> tuple[TestClient, str]:
     """The routes, and where the drawing is."""
     pictures = Pictures()
-    client = TestClient(build_routes(site.service, pictures), base_url="http://draw.example")
+    client = TestClient(build_routes(site.service, pictures, Uploads()), base_url="http://draw.example")
     return client, f"/pictures/{pictures.add(generation)}"
 
 
@@ -72,7 +73,7 @@ def test_pictures_are_there_and_others_are_not(page: tuple[TestClient, str]) -> 
 def test_the_public_gets_nothing_unblurred(site: Site, generation: Generation) -> None:
     pictures = Pictures(public=True)
     name = pictures.add(generation)
-    client = TestClient(build_routes(site.service, pictures))
+    client = TestClient(build_routes(site.service, pictures, Uploads()))
     assert client.get(f"/pictures/{name}/unblurred/0.png").status_code == 404
 
 

@@ -30,7 +30,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 
 def order(prompt: str, *, model: str = "nano", images: int = 9, seed: str = "5") -> Order:
-    return read_order(prompt, model, images, 3.0, 1.0, 32, 1.0, 0, 0.0, seed)
+    return read_order(prompt, model, images, 3.0, 1.0, 32, 1.0, 0, 0.0, seed, "", "")
 
 
 def draw(studio: Studio, wanted: Order) -> Generation:

@@ -24,6 +24,7 @@ from dalle_mini.errors import CheckpointError, ConfigError, DataError, OutputErr
 from dalle_mini.generation import Generation
 from dalle_mini.grid import extract_recipe
 from dalle_mini.provenance import trace_picture
+from dalle_mini.recipe import Recipe
 from dalle_mini.serving.answers import NotFound
 from dalle_mini.serving.engine import Engine
 from dalle_mini.serving.order import MAX_PROMPT, Order
@@ -38,6 +39,7 @@ from dalle_mini.web.pictures import Pictures
 from dalle_mini.web.server import serve
 from dalle_mini.web.settings import SettingsPanel
 from dalle_mini.web.studio import Drawing, Finished, Preparing, Studio, Update, Waiting
+from dalle_mini.web.uploads import Uploads
 from dalle_mini.web.why import render_no_why, render_why
 from dalle_mini.web.words import read_words
 
@@ -120,38 +122,45 @@ def test_other_seeds_are_refused_briefly(text: str) -> None:
 
 
 def test_orders_hold_what_was_set() -> None:
-    read = read_order("a cat", "nano", 4, 3, 0.9, 256, 1, 0, 0, "7")
+    read = read_order("a cat", "nano", 4, 3, 0.9, 256, 1, 0, 0, "7", "", None)
     settings = config.GenerationConfig(images=4, guidance_scale=3.0, temperature=0.9, top_k=256)
     assert read == Order("nano", "a cat", settings, 7)
-    chosen = read_order("a cat", "nano", 4, 3, 0.9, 256, 1, 18.0, 0.5, "7").settings
+    chosen = read_order("a cat", "nano", 4, 3, 0.9, 256, 1, 18.0, 0.5, "7", "", "").settings
     assert chosen == dataclasses.replace(settings, candidates=18, variety=0.5)
+    more = read_order("a cat", "nano", 4, 3, 0.9, 256, 1, 0, 0, "7", " a dog ", "two dogs\n")
+    led = dataclasses.replace(settings, not_this="a dog")
+    assert more == Order("nano", "a cat", led, 7, config.Way(morph_to="two dogs"))
     with pytest.raises(ConfigError, match="candidates=3 must be from 4"):
-        read_order("a cat", "nano", 4, 3, 0.9, 256, 1, 3, 0, "7")
+        read_order("a cat", "nano", 4, 3, 0.9, 256, 1, 3, 0, "7", "", "")
 
 
 @pytest.mark.parametrize("prompt", ["", " \t\n", None, "x" * (MAX_PROMPT + 1)])
 def test_prompts_that_cannot_be_read_are_refused(prompt: str | None) -> None:
     with pytest.raises(PromptError) as refused:
-        read_order(prompt, "nano", 9, 10, 1, 50, 1, 0, 0, None)
+        read_order(prompt, "nano", 9, 10, 1, 50, 1, 0, 0, None, "", "")
     assert refused.value.hint
 
 
 @pytest.mark.parametrize("images, temperature", [(0, 1.0), (65, 1.0), (9, 0.0), (9, float("nan"))])
 def test_numbers_out_of_range_are_refused(images: int, temperature: float) -> None:
     with pytest.raises(ConfigError):
-        read_order("a cat", "nano", images, 10, temperature, 50, 1, 0, 0, "")
+        read_order("a cat", "nano", images, 10, temperature, 50, 1, 0, 0, "", "", "")
 
 
 def test_the_fields_say_what_a_recipe_says_as_far_as_they_reach(model: str) -> None:
     with gr.Blocks(analytics_enabled=False):
         panel = SettingsPanel(WORDS, gr.I18n(en=dict(WORDS.texts)), model, None)
-    wild = config.GenerationConfig(images=4, temperature=1.5, top_k=200)
-    filled = panel.fill_in(model, wild, 7)
-    assert [filled[field] for field in (panel.images, panel.temperature, panel.top_k, panel.seed)] == [4, 1.5, 200, "7"]
-    assert panel.reaches(wild) and panel.images not in panel.apply_defaults(model)
-    beyond = ({"top_k": 999}, {"images": 40}, {"temperature": 5.0}, {"guidance_scale": 0.0}, {"not_this": "a dog"})
-    for changes in beyond:
-        assert not panel.reaches(dataclasses.replace(wild, **changes)), changes
+    wild = config.GenerationConfig(images=4, temperature=1.5, top_k=200, not_this="a dog")
+    recipe = Recipe("tiny", "a cat", 7, wild, config.Way(morph_to="two dogs"))
+    filled = panel.fill_in(model, recipe)
+    fields = (panel.images, panel.temperature, panel.top_k, panel.seed, panel.not_this, panel.morph_to)
+    assert [filled[field] for field in fields] == [4, 1.5, 200, "7", "a dog", "two dogs"]
+    assert panel.reaches(recipe) and panel.images not in panel.apply_defaults(model)
+    for changes in ({"top_k": 999}, {"images": 40}, {"temperature": 5.0}, {"guidance_scale": 0.0}):
+        beyond = dataclasses.replace(recipe, settings=dataclasses.replace(wild, **changes))
+        assert not panel.reaches(beyond), changes
+    between = config.Way(morph_to="two dogs", morph_share=0.5)
+    assert not panel.reaches(dataclasses.replace(recipe, way=between))
 
 
 # The studio.
@@ -515,9 +524,9 @@ def test_visitors_have_the_limits_of_the_apis_callers(tmp_path: Path) -> None:
 def test_the_page_tells_who_draws_and_that_it_was_too_much(tmp_path: Path) -> None:
     site = Site(tmp_path, orders_at_once=1, orders_per_minute=0.01)
     studio = Studio(site.service.engine, "nano", buckets=site.service.buckets)
-    page = Page(studio, Pictures(), (), name_visitor=lambda request: f"address/{request.client.host}")
+    page = Page(studio, Pictures(), (), Uploads(), name_visitor=lambda request: f"address/{request.client.host}")
     site.service.buckets.take("address/192.0.2.1")
     request = Request({"type": "http", "headers": [], "client": ("192.0.2.1", 1)})
-    *_, last = page.draw(gr.Request(request), "a red car", "nano", 1, 2.0, 1.0, 50, 1.0, 0, 0.0, "")
+    *_, last = page.draw(gr.Request(request), None, "a red car", "nano", 1, 2.0, 1.0, 50, 1.0, 0, 0.0, "", "", "")
     assert "orders a minute" in str(last[page.canvas.status])
     site.close()
