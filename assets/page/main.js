@@ -8,10 +8,12 @@ import "./notices.js";
 import { openMeme } from "./meme.js";
 import { openOrigin } from "./origin.js";
 import { openShare } from "./share.js";
+import { openThink } from "./think.js";
 import { openTile } from "./tile.js";
+import { openTour } from "./tour.js";
 
-const ACTS = { share: () => openShare(), meme: () => openMeme() };
-const PANELS = { about: openAbout, origin: () => openOrigin(), history: openHistory };
+const ACTS = { share: () => openShare(), meme: () => openMeme(), think: openThink };
+const PANELS = { about: openAbout, tour: openTour, origin: () => openOrigin(), history: openHistory };
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");

@@ -9,7 +9,7 @@ from fastapi.staticfiles import StaticFiles
 from dalle_mini.serving.answers import answer_errors
 from dalle_mini.serving.http import find_visitor
 from dalle_mini.serving.service import Service
-from dalle_mini.web import examples, routes, sharing, workshop
+from dalle_mini.web import examples, routes, sharing, steps, story, workshop
 from dalle_mini.web.page import Page
 from dalle_mini.web.pictures import Pictures
 from dalle_mini.web.studio import Studio
@@ -59,7 +59,8 @@ def build_routes(service: Service, pictures: Pictures) -> FastAPI:
     """What is ours beside Gradio's page."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.service = service
-    for module in (routes, sharing, workshop):
+    # Those with names of their own first, before `routes` takes any file of a drawing.
+    for module in (steps, story, routes, sharing, workshop):
         app.include_router(module.build_router(pictures))
     answer_errors(app, app.routes)
     app.mount("/page", StaticFiles(directory=ASSETS / "page"))

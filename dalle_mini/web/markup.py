@@ -18,7 +18,7 @@ def render_header(words: Words) -> str:
     links = "".join(
         f'<li><button type="button" class="link" data-panel="{panel}" aria-haspopup="dialog">'
         f"{escape(words(f'{panel}.title'))}</button></li>"
-        for panel in ("about", "origin", "history")
+        for panel in ("about", "tour", "origin", "history")
     )
     return (
         f'<header lang="{words.language}"><h1>DALL<span class="dot">·</span>E mini</h1>'

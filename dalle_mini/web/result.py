@@ -22,7 +22,7 @@ def render_result(words: Words, name: str, generation: Generation) -> str:
     actions = "".join(
         f'<button type="button" class="action{" primary" * (act == "share")}" data-act="{act}" aria-haspopup="dialog">'
         f"{escape(words(f'result.{act}'))}</button>"
-        for act in ("share", "meme")
+        for act in ("share", "meme", "think")
     )
     return (
         f'<div class="result">{_seed(words, generation.seed)}{actions}'
