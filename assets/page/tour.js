@@ -57,7 +57,7 @@ function tellWords({ prompt, model, read, cut, pieces }) {
   const items = pieces.map(({ text, id }, index) => {
     // Those without a text come first and last of a prompt.
     const name = text || say(pieces[index - 1]?.text ? "tour.words.end" : "tour.words.begin");
-    return make("li", { class: text ? "" : "edge" }, make("b", { dir: "auto" }, name), make("span", {}, id));
+    return make("li", { class: text ? "" : "edge" }, make("b", { dir: "auto" }, name), make("span", {}, String(id)));
   });
   return {
     title: say("tour.words.title"),
