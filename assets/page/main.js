@@ -3,11 +3,13 @@
 import "./keys.js";
 import { openAbout } from "./about.js";
 import { openHistory } from "./history-panel.js";
+import "./install.js";
 import "./menus.js";
 import "./notices.js";
 import { openMeme } from "./meme.js";
 import { openOrigin } from "./origin.js";
 import { openShare } from "./share.js";
+import "./styles.js";
 import { openThink } from "./think.js";
 import { openTile } from "./tile.js";
 import { openTour } from "./tour.js";

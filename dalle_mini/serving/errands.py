@@ -2,8 +2,8 @@
 
     Engine.look_back ─▶ Errands ─▶ the painter's thread: between two chunks of tokens, or when nothing is drawn
 
-Each errand is one picture through the VQGAN, and between two chunks only a moment's worth of them is run, so drawings go
-on nearly as before.
+Each errand is one picture through the VQGAN, and between two chunks only a moment's worth of them is run, so drawings
+go on nearly as before.
 """
 
 import collections

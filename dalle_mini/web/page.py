@@ -23,6 +23,7 @@ from dalle_mini.web.parts import Changes, make_html
 from dalle_mini.web.pictures import Pictures
 from dalle_mini.web.settings import SettingsPanel
 from dalle_mini.web.studio import ROOM, Finished, Studio
+from dalle_mini.web.styles import StyleChips
 from dalle_mini.web.words import FIRST, Words, choose_words, read_words
 
 _FIELDS = ("box", "settings")
@@ -50,6 +51,7 @@ class Page:
         with gr.Blocks(title="DALL·E mini", analytics_enabled=False, fill_width=True) as self.blocks:
             self.header = make_html(markup.render_header(first), "header")
             self.box = Box(self.i18n)
+            self.styles = StyleChips(first, studio.model)
             self.settings = SettingsPanel(first, self.i18n, studio.model, studio.ranker)
             self.canvas = Canvas(first, pictures, examples, blanks=int(self.settings.images.value))
             self.footer = make_html(markup.render_footer(first), "footer")
@@ -76,10 +78,11 @@ class Page:
         restyled = [*settings.styles, settings.choosing]
         # Not on every change: what a recipe filled in stays.
         settings.model.input(settings.apply_defaults, settings.model, restyled, **quick)
+        settings.model.input(self.restyle, settings.model, self.styles.part, **quick)
         canvas.result.choose(self.keep_seed, None, [settings.seed, settings.panel, canvas.status], **quick)
         canvas.why.choose(self.explain, None, [canvas.why, canvas.status], **quick)
         canvas.cards.choose(self.show_example, None, [box.prompt, *canvas.parts], **quick)
-        static = [self.header, self.footer, settings.notify]
+        static = [self.header, self.footer, self.styles.part, settings.notify]
         filled = [box.prompt, *settings.fields, settings.choosing, settings.panel]
         self.blocks.load(self.greet, None, [*static, *filled, *canvas.parts], **quick)
 
@@ -90,7 +93,7 @@ class Page:
             self.header: markup.render_header(words),
             self.settings.notify: markup.render_notify(words),
             self.footer: markup.render_footer(words),
-        }
+        } | self.styles.show(words, self.studio.model)
         try:
             recipe = read_link(str(request.url.query))
         except DalleMiniError as error:
@@ -106,7 +109,12 @@ class Page:
         told = describe(words, recipe, self.settings, is_here=model is not None)
         filled = self.settings.fill_in(model or self.studio.model, recipe.settings, recipe.seed)
         blank = self.canvas.begin(words, recipe.settings.images) | self.canvas.tell(told)
-        return {self.box.prompt: recipe.prompt} | filled | blank
+        styles = self.styles.show(words, model or self.studio.model)
+        return {self.box.prompt: recipe.prompt} | filled | styles | blank
+
+    def restyle(self, request: gr.Request, model: str) -> Changes:
+        """The styles that the chosen model knows."""
+        return self.styles.show(choose_language(request), model)
 
     def draw(self, request: gr.Request, *fields: Any) -> Iterator[Changes]:
         """Draw what the fields say, telling how it goes; whatever fails is told in words."""
