@@ -2,12 +2,14 @@
 
 import "./keys.js";
 import { openAbout } from "./about.js";
+import "./direction.js";
 import { openHistory } from "./history-panel.js";
 import "./install.js";
 import "./menus.js";
 import "./notices.js";
 import { openMeme } from "./meme.js";
 import { openOrigin } from "./origin.js";
+import "./reveal.js";
 import { openShare } from "./share.js";
 import "./styles.js";
 import { openThink } from "./think.js";

@@ -42,7 +42,7 @@ def render_status(
     kind = "status error" if error else "status"
     progress = f'<progress max="{total}" value="{done}" aria-label="{escape(bar)}"></progress>' if total else ""
     return (
-        f'<div class="{kind}"><p role="status">{escape(text)} '
+        f'<div class="{kind}"><p role="status" dir="auto">{escape(text)} '
         f'<span class="detail" aria-hidden="true">{escape(detail)}</span></p>'
         f'<div class="bar">{progress}</div></div>'
     )
