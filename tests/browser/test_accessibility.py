@@ -106,6 +106,4 @@ def test_the_page_is_light(open_page: OpenPage) -> None:
     page = open_page()
     page.wait_for_load_state("networkidle")
     weights = page.evaluate(WEIGHTS)
-    print(sum(size for _, size in weights))
-    ours = [size for name, size in weights if not re.search(r"/(assets|static|gradio_api|theme\.css)", name)]
-    assert len(ours) > 15 and sum(ours) < MOST_BYTES
+    assert len(weights) > 15 and sum(size for _, size in weights) < MOST_BYTES
