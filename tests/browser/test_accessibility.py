@@ -3,7 +3,6 @@
 axe finds what a program can find. Names, order and words are looked at in the other tests, and by people.
 """
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
