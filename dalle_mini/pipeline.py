@@ -218,14 +218,17 @@ class DalleMini:
 
         Tokens tell it all, so this takes the VQGAN alone, as long as so many grids.
         """
-        length = self.config.image_length
-        given = np.array(drawn.way.kept.tokens if drawn.way.kept else [UNKNOWN] * length) != UNKNOWN
         for frame in range(1, frames):
-            past = rewind(drawn.tokens, math.ceil(frame * length / frames), given)
-            pictures = [show_unfinished(tokens, self._decode) for tokens in past]
-            hidden = map(drawn.is_blurred, drawn.candidates.shown)
-            yield drawn.compose([blur(seen) if hide else seen for seen, hide in zip(pictures, hidden, strict=True)])
+            position = math.ceil(frame * self.config.image_length / frames)
+            yield drawn.compose([self.look_back(drawn, index, position) for index in range(len(drawn.images))])
         yield drawn.grid()
+
+    def look_back(self, drawn: Generation, index: int, position: int) -> Image.Image:
+        """Picture `index` when its tokens before `position` were drawn, transparent where none was; blurred if the
+        finished one is."""
+        given = np.array(drawn.way.kept.tokens if drawn.way.kept else [UNKNOWN] * self.config.image_length) != UNKNOWN
+        seen = show_unfinished(rewind(drawn.tokens[index], position, given), self._decode)
+        return blur(seen) if drawn.is_blurred(drawn.candidates.shown[index]) else seen
 
     def plan(
         self, prompt: str, settings: GenerationConfig | None = None, *, seed: int | None = None, way: Way = PLAIN

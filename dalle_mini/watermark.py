@@ -58,7 +58,7 @@ def mark_picture(image: Image.Image) -> Image.Image:
     if min(image.size) >= _LEAST:
         score = _score(_lines_of(_prepare(luma + added), np.ones(1)))[0]
         if score < _ENOUGH:
-            added = _pattern(luma, min(_BOOST, _ENOUGH / score))
+            added = _pattern(luma, float(min(_BOOST, _ENOUGH / score)))
     return Image.fromarray(np.clip(np.rint(pixels + added[..., None]), 0, 255).astype(np.uint8))
 
 

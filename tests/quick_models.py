@@ -44,6 +44,8 @@ class QuickModel:
         self.drawn: list[str] = []
         """Prompts, in the order in which they were begun."""
         self.closed = 0
+        self.looked_back: list[tuple[int, int]] = []
+        """Pictures and positions that somebody wanted to see again."""
         self.ranker = None
         self.check: PictureCheck | None = None
         self.pixels: np.ndarray | None = None
@@ -76,6 +78,15 @@ class QuickModel:
 
     def replay(self, drawn: Generation) -> Generator[Image.Image]:
         yield from (drawn.grid(), drawn.grid())
+
+    def look_back(self, drawn: Generation, index: int, position: int) -> Image.Image:
+        """As much of the picture as there are tokens, in rows."""
+        self.looked_back.append((index, position))
+        picture = drawn.images[index].convert("RGBA")
+        height = position * picture.height // TOKENS
+        past = Image.new("RGBA", picture.size)
+        past.paste(picture.crop((0, 0, picture.width, height)))
+        return past
 
     def _draw(self, prompt: str, settings: GenerationConfig, seed: int, way: Way) -> Generator[Progress]:
         settings = dataclasses.replace(settings, candidates=settings.candidates or settings.images)

@@ -4,9 +4,9 @@
 export function findDrawing() {
   const grid = document.querySelector("#grid .grid[data-drawing]");
   if (!grid) return null;
-  const { drawing: name, prompt, seed, recipe } = grid.dataset;
+  const { drawing: name, prompt, seed, recipe, tokens } = grid.dataset;
   const tiles = [...grid.querySelectorAll(".tile")].map((tile) => readTile(name, prompt, tile));
-  return { name, prompt, seed, recipe, tiles, folder: `pictures/${name}` };
+  return { name, prompt, seed, recipe, tokens: Number(tokens), tiles, folder: `pictures/${name}` };
 }
 
 /** A template's pictures have prompts of their own; on the way to another prompt, they have gone a `share` of it. */

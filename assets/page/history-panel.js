@@ -3,6 +3,7 @@
 import { make, makeButton, makeCheckbox, openDialog, tell } from "./elements.js";
 import { addEntries, readHistory, removeEntry, setFavorite } from "./history.js";
 import * as keeping from "./keeping.js";
+import { offerFile } from "./outward.js";
 import { addShares, deleteShare, readShares } from "./share.js";
 import { language, say } from "./words.js";
 
@@ -12,6 +13,7 @@ export function openHistory() {
   const only = makeCheckbox(say("history.only"), false, { onchange: () => update() });
   const entries = make("ul", { class: "entries" });
   const shares = make("div");
+  const withShares = makeCheckbox(say("history.export_shares"), true);
   openDialog(say("history.title"), "history", make("p", { class: "note" }, say("history.where")), only, entries, shares, listTools());
   update();
 
@@ -60,9 +62,10 @@ export function openHistory() {
           tell(error.message, { wrong: true });
         }
       });
-      return make("li", {}, make("a", { href: share.url, target: "_blank", rel: "noopener" }, share.text), remove);
+      const link = { href: share.url, target: "_blank", rel: "noopener", dir: "auto" };
+      return make("li", {}, make("a", link, share.text), remove);
     });
-    return [make("h3", {}, say("history.shares")), make("ul", { class: "entries" }, items)];
+    return [make("h3", {}, say("history.shares")), make("ul", { class: "entries" }, items), withShares];
   }
 
   function listTools() {
@@ -79,7 +82,7 @@ export function openHistory() {
     return make(
       "div",
       { class: "actions" },
-      makeButton(say("history.export"), save),
+      makeButton(say("history.export"), () => save(withShares.firstChild.checked)),
       makeButton(say("history.import"), () => file.click()),
       empty,
       file,
@@ -103,9 +106,8 @@ export function openHistory() {
   }
 }
 
-function save() {
-  const content = JSON.stringify({ history: readHistory(), shares: readShares() });
-  const address = URL.createObjectURL(new Blob([content], { type: "application/json" }));
-  make("a", { href: address, download: "dalle-mini-history.json" }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+/** Shared pages go with what deletes them, or not at all: without it, another browser could not take them back. */
+function save(withShares) {
+  const content = JSON.stringify({ history: readHistory(), shares: withShares ? readShares() : [] });
+  offerFile(new Blob([content], { type: "application/json" }), "dalle-mini-history.json");
 }

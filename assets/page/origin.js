@@ -30,7 +30,7 @@ async function trace(file, verdict) {
 function describe({ made_here, prompt, model, seed, query }) {
   const why = make("p", {}, say(made_here ? "origin.yes_why" : "origin.no_why"));
   if (prompt === null) return [why, make("p", { class: "note" }, say("origin.no_recipe"))];
-  const told = make("p", {}, say("origin.recipe", { prompt, model, seed }));
+  const told = make("p", { dir: "auto" }, say("origin.recipe", { prompt, model, seed }));
   const use = query && make("a", { class: "action", href: `?${query}` }, say("origin.use"));
   return [why, told, use || "", make("p", { class: "note" }, say("origin.claim"))];
 }

@@ -9,6 +9,18 @@ export async function fetchFile(address, name) {
   return new File([content], name, { type: content.type });
 }
 
+/** Download what takes a while to make; throws where it can't be had, instead of keeping an error as a file. */
+export async function saveFile(address, name) {
+  offerFile(await (await ask(address)).blob(), name);
+}
+
+/** Let the browser download what is here already. */
+export function offerFile(content, name) {
+  const address = URL.createObjectURL(content);
+  make("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
+
 /** What the system's share sheet takes of a picture, a text and a link; null where there is none. */
 export function fitSheet({ file, text, url }) {
   const whole = { files: [file], text, url };

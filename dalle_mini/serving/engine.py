@@ -10,6 +10,7 @@ Every order gets a ticket, and every ticket an end: pictures, or an error in wor
 import concurrent.futures
 import contextlib
 import dataclasses
+import functools
 import itertools
 import logging
 import math
@@ -17,10 +18,12 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Hashable
+from typing import TYPE_CHECKING
 
 from dalle_mini.checkpoints.releases import find_name
 from dalle_mini.errors import Cancelled, Closing, DalleMiniError, DeviceError, Overloaded, PromptRejected
 from dalle_mini.safety.options import SafetyOptions
+from dalle_mini.serving.errands import Errands
 from dalle_mini.serving.metrics import Metrics
 from dalle_mini.serving.order import Order
 from dalle_mini.serving.painter import Painter, Step
@@ -29,6 +32,9 @@ from dalle_mini.serving.rates import Rates
 from dalle_mini.serving.tickets import Keep, Ticket
 from dalle_mini.serving.updates import Drawing, Failed, Finished, Outcome, Preparing, Update, Waiting
 from dalle_mini.serving.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from dalle_mini.generation import Generation
 
 _LONGEST_RETRY, _USUAL_RETRY = 120.0, 10.0
 _SECONDS_TO_ANSWER = 3.0
@@ -74,6 +80,7 @@ class Engine:
         self._rates = Rates()
         self._changed = threading.Condition()
         self._queue = FairQueue()
+        self._errands = Errands(clock=clock)
         self._open: set[Ticket] = set()
         self._seconds_left, self._preparing = math.inf, ""
         self._closing = self._stopped = False
@@ -138,6 +145,19 @@ class Engine:
                 self._end(ticket, Failed(_cancelled()))
             self._tell_line()
 
+    def look_back(self, drawn: "Generation", position: int) -> list[concurrent.futures.Future]:
+        """Every picture of a finished drawing as it was when its tokens before `position` were drawn.
+
+        They are made between the chunks of other drawings. A future's error is NotFound where the model is no longer
+        loaded; Overloaded where too many wait; Closing.
+        """
+        count = len(drawn.images)
+        works = [functools.partial(self._painter.look_back, drawn, index, position) for index in range(count)]
+        with self._changed:
+            futures = self._errands.add(works)
+            self._changed.notify_all()
+        return futures
+
     def drain(self, seconds: float) -> bool:
         """Take no new orders, finish those that are here, and stop; False where `seconds` were too few for all."""
         with self._changed:
@@ -155,6 +175,7 @@ class Engine:
                 ticket.cancelled = True
                 self._end(ticket, Failed(error))
             self._changed.notify_all()
+        self._errands.close()
         self._watchdog.stop()
         if self._worker.is_alive():
             self._worker.join(_SECONDS_TO_ANSWER)
@@ -211,11 +232,14 @@ class Engine:
     def _take(self) -> list[Ticket]:
         """The next batch, when there is one; empty when the engine stops."""
         while not self._stopped:
+            self._run_errands()
+            self._watchdog.rest()
             with self._changed:
                 self._drop_expired()
                 waiting = self._queue.in_order()
                 if not waiting:
-                    self._changed.wait()
+                    if not self._errands:
+                        self._changed.wait()
                     continue
                 alike = [ticket for ticket in waiting if self._alike(ticket) == self._alike(waiting[0])]
                 model, most = waiting[0].order.model, min(len(alike), self._limits.at_once)
@@ -223,6 +247,13 @@ class Engine:
                     return self._queue.take(self._painter.batch_size(model, most), self._alike)
             self._widen(model)
         return []
+
+    def _run_errands(self) -> None:
+        """A moment's worth of them, and then whatever comes next, are expected in time."""
+        if self._errands:
+            self._watchdog.expect(self._limits.step_seconds)
+            self._errands.run(_try)
+            self._watchdog.expect(self._limits.step_seconds)
 
     def _alike(self, ticket: Ticket) -> Hashable:
         return self._painter.alike(ticket.order)
@@ -273,6 +304,9 @@ class Engine:
                             self._metrics.waiting_seconds.observe(self._clock() - ticket.submitted)
                         ticket.tell(step)
                         self._note_step(step)
+                    # Not before a model is loaded, which takes longer than a step.
+                    if isinstance(step, Drawing):
+                        self._run_errands()
         finally:
             self._rest()
 

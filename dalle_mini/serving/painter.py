@@ -21,6 +21,7 @@ from dalle_mini.config import MAX_SEED, Way
 from dalle_mini.errors import CheckpointError, ConfigError, DalleMiniError, DeviceError
 from dalle_mini.safety.blur import blur
 from dalle_mini.safety.options import SafetyOptions
+from dalle_mini.serving.answers import NotFound
 from dalle_mini.serving.metrics import Metrics
 from dalle_mini.serving.order import Order
 from dalle_mini.serving.shelf import NotHere, require_local
@@ -170,6 +171,17 @@ class Painter:
         ]
         drawings = easel.model.draw_together(plans)
         return [self._paint_beside(easel, *pair, len(orders)) for pair in zip(orders, drawings, strict=True)]
+
+    def look_back(self, drawn: "Generation", index: int, position: int) -> "Image.Image":
+        """`DalleMini.look_back` by the model that drew it; NotFound where that is no longer loaded."""
+        model = next((easel.model for easel in self._easels.values() if easel.model.name == drawn.release), None)
+        if model is None:
+            hint = "draw with it once more, and it is ready again"
+            raise NotFound(f"the model {drawn.release} made room for another one", hint=hint)
+        try:
+            return model.look_back(drawn, index, position)
+        except (MemoryError, RuntimeError) as error:
+            raise _diagnose(error) or error from None
 
     def _paint_beside(
         self, easel: _Easel, order: Order, drawing: "Generator[Progress]", beside: int

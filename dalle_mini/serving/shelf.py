@@ -8,6 +8,7 @@ from dalle_mini.checkpoints.generation import read_generation
 from dalle_mini.checkpoints.releases import RANKER, Release, available_releases, resolve
 from dalle_mini.config import GenerationConfig, TransformerConfig
 from dalle_mini.errors import CheckpointError, DalleMiniError
+from dalle_mini.text import lexicon
 
 
 class NotHere(CheckpointError):
@@ -37,6 +38,15 @@ def read_side(model: str) -> int | None:
     except DalleMiniError:
         return None
     return math.isqrt(config.image_length)
+
+
+def read_styles(model: str) -> tuple[str, ...]:
+    """The styles that a model knows, in words for a prompt; none where it is not here, or does not say."""
+    try:
+        file = resolve(model, offline=True).transformer / lexicon.LEXICON_FILE
+    except DalleMiniError:
+        return ()
+    return lexicon.read_styles(file) if file.is_file() else ()
 
 
 def brings_ranker(model: str) -> bool:

@@ -6,6 +6,7 @@ preposition. Words that no row has are passed over. Nothing here changes what th
 understood.
 """
 
+import collections
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -115,6 +116,26 @@ class Lexicon:
             if "background" in known:
                 return {"background": known["background"]}
         return {}
+
+
+def read_styles(path: str | os.PathLike) -> tuple[str, ...]:
+    """Every style of a lexicon's file, in words that may stand behind a prompt.
+
+    Those are its name where that is a phrase, else the shortest phrase that begins with it.
+    """
+    phrases = collections.defaultdict(list)
+    for line in Path(path).read_text(encoding="utf-8").splitlines():
+        phrase, _, rest = line.partition("\t")
+        kind, _, name = rest.partition("\t")
+        if kind == "style":
+            phrases[name].append(phrase)
+    return tuple(sorted(_choose_phrase(*each) for each in phrases.items()))
+
+
+def _choose_phrase(name: str, phrases: list[str]) -> str:
+    if name in phrases:
+        return name
+    return min((phrase for phrase in phrases if phrase.startswith(name)), key=len, default=name)
 
 
 @dataclass

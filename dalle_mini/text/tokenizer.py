@@ -38,15 +38,23 @@ class TextTokens(NamedTuple):
     mask: Bool[np.ndarray, "batch text"]
 
 
+class Piece(NamedTuple):
+    """A token that the model reads, and what it stands for in the text; "" for those that begin and end it."""
+
+    text: str
+    id: int
+
+
 @dataclass(frozen=True)
 class PromptReading:
-    """How a prompt was read: `text` was tokenized, of which `cut_text`, the end, found no room."""
+    """How a prompt was read: `text` was tokenized into `pieces`; `cut_text`, its end, found no room."""
 
     prompt: str
     text: str
     notes: tuple[str, ...]
     kept_text: str
     cut_text: str
+    pieces: tuple[Piece, ...] = ()
 
 
 def join_readings(prompt: str, readings: Sequence[PromptReading]) -> PromptReading:
@@ -58,7 +66,8 @@ def join_readings(prompt: str, readings: Sequence[PromptReading]) -> PromptReadi
         " | ".join(filter(None, (getattr(reading, name) for reading in readings)))
         for name in ("text", "kept_text", "cut_text")
     )
-    return PromptReading(prompt, texts, tuple(notes), kept, cut)
+    pieces = tuple(piece for reading in readings for piece in reading.pieces)
+    return PromptReading(prompt, texts, tuple(notes), kept, cut, pieces)
 
 
 @dataclass(frozen=True)
@@ -111,7 +120,7 @@ class Tokenizer:
         texts = [self._read(prompt) for prompt in prompts]
         encodings = self._encodings([text.text for text in texts])
         tokens, mask = self._rows(encodings)
-        readings = map(self._reading, prompts, texts, encodings)
+        readings = map(self._reading, prompts, texts, encodings, tokens)
         return EncodedPrompts(tokens, mask, tuple(readings))
 
     def encode_texts(self, texts: Sequence[str]) -> TextTokens:
@@ -152,11 +161,18 @@ class Tokenizer:
             mask[row, :length] = True
         return TextTokens(tokens, mask)
 
-    def _reading(self, prompt: str, text: NormalizedText, encoding: Encoding) -> PromptReading:
+    def _reading(
+        self, prompt: str, text: NormalizedText, encoding: Encoding, tokens: Int32[np.ndarray, "text"]
+    ) -> PromptReading:
         end = len(text.text)
         if len(encoding.ids) > self.max_length:
             end, _ = encoding.offsets[self.max_length - 1]  # the first token without room
-        return PromptReading(prompt, text.text, text.notes, text.text[:end], text.text[end:])
+        # The last token ends the text, also where that was cut.
+        places = [*encoding.offsets[: min(len(encoding.ids), self.max_length) - 1], (0, 0)]
+        pieces = (
+            Piece(text.text[start:stop], int(token)) for (start, stop), token in zip(places, tokens, strict=False)
+        )
+        return PromptReading(prompt, text.text, text.notes, text.text[:end], text.text[end:], tuple(pieces))
 
 
 def _whole_characters(text: str) -> str:

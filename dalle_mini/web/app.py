@@ -9,14 +9,14 @@ from fastapi.staticfiles import StaticFiles
 from dalle_mini.serving.answers import answer_errors
 from dalle_mini.serving.http import find_visitor
 from dalle_mini.serving.service import Service
-from dalle_mini.web import examples, routes, sharing, uploads, workshop
+from dalle_mini.web import examples, install, routes, sharing, steps, story, uploads, workshop
 from dalle_mini.web.page import Page
 from dalle_mini.web.pictures import Pictures
 from dalle_mini.web.studio import Studio
 from dalle_mini.web.uploads import Uploads
 
 ASSETS = Path(__file__).parents[2] / "assets"
-_HEAD = '<script type="module" src="page/main.js"></script>'
+_HEAD = f'{install.HEAD}<script type="module" src="page/main.js"></script>'
 
 
 def build_app(service: Service) -> FastAPI:
@@ -39,7 +39,7 @@ def build_app(service: Service) -> FastAPI:
         css_paths=[ASSETS / "page.css", ASSETS / "dialogs.css"],
         favicon_path=str(ASSETS / "favicon.png"),
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]).set(
-            body_background_fill="#fcfcfa", body_background_fill_dark="#131411"
+            body_background_fill=install.PAGE_COLOR, body_background_fill_dark=install.PAGE_COLOR_DARK
         ),
         head=_HEAD,
         i18n=page.i18n,
@@ -48,7 +48,7 @@ def build_app(service: Service) -> FastAPI:
         enable_monitoring=False,
         ssr_mode=False,
         mcp_server=False,
-        pwa=False,
+        pwa=False,  # `install` has a manifest of our own
         show_error=False,
         allowed_paths=[],
         max_file_size="1kb",
@@ -60,9 +60,11 @@ def build_routes(service: Service, pictures: Pictures, brought: Uploads) -> Fast
     """What is ours beside Gradio's page."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.service = service
-    for module in (routes, sharing, workshop):
+    # Those with names of their own first, before `routes` takes any file of a drawing.
+    for module in (steps, story, routes, sharing, workshop, install):
         app.include_router(module.build_router(pictures))
     app.include_router(uploads.build_router(brought))
     answer_errors(app, app.routes)
     app.mount("/page", StaticFiles(directory=ASSETS / "page"))
+    app.mount("/icons", StaticFiles(directory=install.ICONS))
     return app

@@ -18,7 +18,7 @@ def render_header(words: Words) -> str:
     links = "".join(
         f'<li><button type="button" class="link" data-panel="{panel}" aria-haspopup="dialog">'
         f"{escape(words(f'{panel}.title'))}</button></li>"
-        for panel in ("about", "origin", "history")
+        for panel in ("about", "tour", "origin", "history")
     )
     return (
         f'<header lang="{words.language}"><h1>DALL<span class="dot">·</span>E mini</h1>'
@@ -42,7 +42,7 @@ def render_status(
     kind = "status error" if error else "status"
     progress = f'<progress max="{total}" value="{done}" aria-label="{escape(bar)}"></progress>' if total else ""
     return (
-        f'<div class="{kind}"><p role="status">{escape(text)} '
+        f'<div class="{kind}"><p role="status" dir="auto">{escape(text)} '
         f'<span class="detail" aria-hidden="true">{escape(detail)}</span></p>'
         f'<div class="bar">{progress}</div></div>'
     )

@@ -23,6 +23,7 @@ from dalle_mini.web.parts import Changes, make_html
 from dalle_mini.web.pictures import Pictures
 from dalle_mini.web.settings import SettingsPanel
 from dalle_mini.web.studio import ROOM, Finished, Studio
+from dalle_mini.web.styles import StyleChips
 from dalle_mini.web.underlay import TokensBelow, Underlay, UnderlayPanel
 from dalle_mini.web.uploads import Uploads
 from dalle_mini.web.words import FIRST, Words, choose_words, read_words
@@ -53,6 +54,7 @@ class Page:
         with gr.Blocks(title="DALL·E mini", analytics_enabled=False, fill_width=True) as self.blocks:
             self.header = make_html(markup.render_header(first), "header")
             self.box = Box(self.i18n)
+            self.styles = StyleChips(first, studio.model)
             self.underlay = UnderlayPanel(first, studio.model, pictures, uploads)
             self.settings = SettingsPanel(first, self.i18n, studio.model, studio.ranker)
             self.canvas = Canvas(first, pictures, examples, blanks=int(self.settings.images.value))
@@ -83,11 +85,12 @@ class Page:
         settings.model.input(settings.apply_defaults, settings.model, restyled, **quick)
         lying = [underlay.held, underlay.part]
         settings.model.input(self.show_underlay, [underlay.held, settings.model], lying, **quick)
+        settings.model.input(self.restyle, settings.model, self.styles.part, **quick)
         underlay.part.take_away(self.take_away, settings.model, lying, **quick)
         canvas.result.choose(self.keep_seed, None, [settings.seed, settings.panel, canvas.status], **quick)
         canvas.why.choose(self.explain, None, [canvas.why, canvas.status], **quick)
         canvas.cards.choose(self.show_example, None, [box.prompt, *canvas.parts], **quick)
-        static = [self.header, self.footer, settings.notify, underlay.part]
+        static = [self.header, self.footer, self.styles.part, settings.notify, underlay.part]
         self.blocks.load(
             self.greet, None, [*static, *filled, settings.choosing, settings.panel, *canvas.parts], **quick
         )
@@ -100,6 +103,7 @@ class Page:
             self.settings.notify: markup.render_notify(words),
             self.footer: markup.render_footer(words),
             **self.underlay.show(words, None, self.studio.model),
+            **self.styles.show(words, self.studio.model),
         }
         try:
             recipe = read_link(str(request.url.query))
@@ -119,7 +123,12 @@ class Page:
         filled = self.settings.fill_in(model or self.studio.model, recipe)
         filled |= self.underlay.show(words, below, model or self.studio.model)
         blank = self.canvas.begin(words, recipe.settings.images) | self.canvas.tell(told)
-        return {self.box.prompt: recipe.prompt} | filled | blank
+        styles = self.styles.show(words, model or self.studio.model)
+        return {self.box.prompt: recipe.prompt} | filled | styles | blank
+
+    def restyle(self, request: gr.Request, model: str) -> Changes:
+        """The styles that the chosen model knows."""
+        return self.styles.show(choose_language(request), model)
 
     def draw(self, request: gr.Request, underlay: Underlay | None, *fields: Any) -> Iterator[Changes]:
         """Draw what the fields say, on what lies there, telling how it goes; whatever fails is told in words."""

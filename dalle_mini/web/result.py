@@ -22,7 +22,7 @@ def render_result(words: Words, name: str, generation: Generation) -> str:
     actions = "".join(
         f'<button type="button" class="action{" primary" * (act == "share")}" data-act="{act}" aria-haspopup="dialog">'
         f"{escape(words(f'result.{act}'))}</button>"
-        for act in ("share", "meme")
+        for act in ("share", "meme", "think")
     )
     return (
         f'<div class="result">{_seed(words, generation.seed)}{actions}'
@@ -43,7 +43,7 @@ def render_examples(words: Words, examples: Iterable[Example], chosen: Example |
     cards = [
         f'<li><button type="button" data-example="{index}" aria-pressed="{str(example == chosen).lower()}">'
         f'<img src="{address_example(example)}" alt="{escape(words("example.alt"))}" loading="lazy">'
-        f"<span>{escape(example.prompt)}</span></button></li>"
+        f'<span dir="auto">{escape(example.prompt)}</span></button></li>'
         for index, example in enumerate(examples)
     ]
     if not cards:

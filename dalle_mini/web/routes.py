@@ -57,13 +57,13 @@ def build_router(pictures: Pictures) -> APIRouter:
         """What there is to know about the model of this page, to be shown inside of it."""
         is_ranked = service.ranker is not None or shelf.brings_ranker(service.model)
         words, facts = find_words(request), about.read_facts(service.model, is_ranked=is_ranked)
-        return HTMLResponse(about.render_about(words, facts), headers=_told_in(words))
+        return HTMLResponse(about.render_about(words, facts), headers=told_in(words))
 
     @router.get("/words.json")
     def get_words(request: Request) -> Response:
         """The copy in the visitor's language, for what scripts write."""
         words = find_words(request)
-        return JSONResponse(dict(words.texts), headers=_told_in(words))
+        return JSONResponse(dict(words.texts), headers=told_in(words))
 
     return router
 
@@ -73,7 +73,8 @@ def find_words(request: Request) -> Words:
     return choose_words(request.headers.get("accept-language", ""))
 
 
-def _told_in(words: Words) -> dict[str, str]:
+def told_in(words: Words) -> dict[str, str]:
+    """Headers of what is in the visitor's language."""
     return {"Content-Language": words.language, "Vary": "Accept-Language", "Cache-Control": "no-cache"}
 
 

@@ -42,6 +42,7 @@ def render_finished(words: Words, name: str, generation: Generation, *, public: 
     prompt = generation.reading.prompt
     tiles = [_tile(words, name, generation, index, public=public) for index in range(len(generation.images))]
     data = {"drawing": name, "prompt": prompt, "seed": generation.seed, "recipe": link_recipe(generation)}
+    data["tokens"] = generation.tokens.shape[1]
     return _grid(tiles, shorten(prompt, LONGEST_QUOTE), data=data)
 
 

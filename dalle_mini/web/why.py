@@ -86,5 +86,7 @@ def _list_words(words: Words, weighed: list[tuple[str, float]]) -> str:
         bar = f'<span class="bar {kind}" style="--share:{abs(weight) / heaviest:.3f}"></span>'
         sign = "+" if weight >= 0.0005 else ""
         text = escape(shorten(word, _LONGEST_WORD))
-        rows.append(f'<tr><th scope="row">{text}</th><td>{bar}</td><td>{sign}{format_mark(weight)}</td></tr>')
+        rows.append(
+            f'<tr><th scope="row" dir="auto">{text}</th><td>{bar}</td><td>{sign}{format_mark(weight)}</td></tr>'
+        )
     return f"<table><caption>{escape(words('why.words'))}</caption><tbody>{''.join(rows)}</tbody></table>"

@@ -24,7 +24,9 @@ FLAGS = (
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("served")
     make_tiny_model(folder / "home" / "models" / "slow", side=40)
-    make_tiny_clip(make_tiny_model(folder / "home" / "models" / "ranked", side=16) / "clip")
+    ranked = make_tiny_model(folder / "home" / "models" / "ranked", side=16)
+    make_tiny_clip(ranked / "clip")
+    (ranked / "lexicon.tsv").write_text("neon\tstyle\tneon\npixel art\tstyle\tpixel art\nx-ray\tstyle\tx-ray\n")
     server = Server(make_tiny_model(folder / "tiny", side=16), folder / "home")
     try:
         server.address = server.wait_for(r"DALL·E mini is at (\S+)")[1]

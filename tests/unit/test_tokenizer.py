@@ -54,6 +54,17 @@ def test_a_letter_of_which_only_some_bytes_found_room_counts_as_cut(folder: Path
     assert (reading.kept_text, reading.cut_text) == ("日", "本")
 
 
+@pytest.mark.parametrize("prompt", ["a red car at the beach", "xyzzy, a cat", "a red car " * 20])
+def test_a_prompt_is_told_piece_by_piece(folder: Path, prompt: str) -> None:
+    tokenizer = Tokenizer.from_directory(folder, max_length=16, normalize=True)
+    encoded = tokenizer.encode([prompt])
+    (reading,) = encoded.readings
+    assert [piece.id for piece in reading.pieces] == encoded.tokens[0][encoded.mask[0]].tolist()
+    begin, *pieces, end = (piece.text for piece in reading.pieces)
+    assert begin == end == ""
+    assert "".join(pieces).replace(" ", "") == reading.kept_text.replace(" ", "")
+
+
 def test_the_empty_text_has_no_space(folder: Path) -> None:
     empty = load(folder, max_length=4).encode_empty(3)
     assert empty.tokens.tolist() == [[START, END, PAD, PAD]] * 3

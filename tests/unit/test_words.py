@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[2]
 SOURCES = [*(ROOT / "dalle_mini" / "web").glob("*.py"), *(ROOT / "assets" / "page").glob("*.js")]
 
 MADE = re.compile(
-    r"number\.\d|(settings|download|about\.step)\.\w+(\.\w+)?|(about|origin|history)\.title|why\.(all|varied|best)"
+    r"number\.\d|(settings|download|offline|about\.step)\.\w+(\.\w+)?|(about|tour|origin|history)\.title"
+    r"|why\.(all|varied|best)"
 )
 """Keys that are put together where they are used."""
 
