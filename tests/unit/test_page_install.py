@@ -17,6 +17,7 @@ from dalle_mini.web.app import build_routes
 from dalle_mini.web.install import ICONS
 from dalle_mini.web.pictures import Pictures
 from dalle_mini.web.styles import render_styles
+from dalle_mini.web.uploads import Uploads
 from dalle_mini.web.words import read_words
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +28,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """The page in a folder of a host."""
     site = Site(tmp_path_factory.mktemp("page-install"))
     host = FastAPI()
-    host.mount("/draw", build_routes(site.service, Pictures()))
+    host.mount("/draw", build_routes(site.service, Pictures(), Uploads()))
     yield TestClient(SecurityHeaders(host, "'self'"), base_url="http://host.example")
     site.close()
 

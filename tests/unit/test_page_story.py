@@ -22,6 +22,7 @@ from dalle_mini.web.app import build_routes
 from dalle_mini.web.examples import FOLDER, read_examples
 from dalle_mini.web.pictures import Pictures
 from dalle_mini.web.steps import FRAMES, Frames, lay_out
+from dalle_mini.web.uploads import Uploads
 
 LOST = "this drawing is no longer kept"
 
@@ -50,7 +51,7 @@ def pictures() -> Pictures:
 
 @pytest.fixture(scope="module")
 def client(site: Site, pictures: Pictures) -> TestClient:
-    return TestClient(build_routes(site.service, pictures), base_url="http://draw.example")
+    return TestClient(build_routes(site.service, pictures, Uploads()), base_url="http://draw.example")
 
 
 @pytest.fixture(scope="module")
