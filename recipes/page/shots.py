@@ -48,7 +48,6 @@ def open_drawn(page: Page, address: str) -> None:
     page.locator("#run").click()
     page.locator("#grid [data-drawing]").wait_for()
     page.get_by_role("button", name="Settings").click()
-    page.wait_for_load_state("networkidle")
 
 
 def open_tile(page: Page) -> None:
@@ -107,7 +106,6 @@ def shoot_desk(page: Page, address: str) -> Image.Image:
     """The page as one finds it, and the meme maker."""
     page.goto(address)
     page.locator("html[data-ready]").wait_for()
-    page.wait_for_load_state("networkidle")
     first = shoot(page)
     open_drawn(page, address)
     open_meme(page)
