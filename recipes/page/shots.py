@@ -72,7 +72,6 @@ def open_meme(page: Page) -> None:
 def open_think(page: Page) -> None:
     """Half-way."""
     page.get_by_role("button", name="Watch it think").click()
-    page.locator("dialog .play").click()
     page.get_by_role("slider", name="Squares drawn").fill("78")
 
 
