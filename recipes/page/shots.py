@@ -77,6 +77,18 @@ def open_meme(page: Page) -> None:
     page.locator(".stage img[alt*=garden]").wait_for()
 
 
+def open_think(page: Page) -> None:
+    """Half-way."""
+    page.get_by_role("button", name="Watch it think").click()
+    page.get_by_role("slider", name="Squares drawn").fill("78")
+
+
+def open_tour(page: Page) -> None:
+    page.get_by_role("button", name="How does it actually work?").click()
+    page.get_by_role("button", name="Next").click()
+    page.get_by_role("button", name="Next").click()
+
+
 def open_panel(name: str) -> Callable[[Page], None]:
     def click(page: Page) -> None:
         page.get_by_role("button", name=name).click()
@@ -89,6 +101,8 @@ STATES = {
     "brush": open_brush,
     "share": open_share,
     "meme": open_meme,
+    "think": open_think,
+    "tour": open_tour,
     "history": open_panel("History"),
     "about": open_panel("What is this?"),
 }

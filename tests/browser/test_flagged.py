@@ -54,6 +54,7 @@ def test_refusals_are_told_and_flagged_pictures_covered(
     expect(originals.first).to_be_hidden()
     covers.first.locator("summary").press("Enter")
     expect(originals.first).to_be_visible()
+    expect(originals.first).to_be_focused()
     expect(originals.nth(1)).to_be_hidden()
     visited.wait_for_function("image => image.naturalWidth", arg=originals.first.element_handle())
     assert originals.first.bounding_box() == visited.locator("#grid .tile").nth(1).bounding_box()
