@@ -118,6 +118,7 @@ def build_service(
         limits=EngineLimits(
             waiting=settings.queue_size,
             per_client=settings.per_client,
+            held=settings.held,
             patience=settings.patience_seconds,
             step_seconds=settings.step_seconds,
             load_seconds=settings.load_seconds,
@@ -139,7 +140,12 @@ def build_service(
         shares=shares,
         metrics=metrics,
         keys=Keys(settings.api_keys),
-        buckets=Buckets(settings.orders_per_minute, settings.orders_at_once),
+        buckets=Buckets(
+            settings.orders_per_minute,
+            settings.orders_at_once,
+            most_in_line=settings.held,
+            patience=settings.patience_seconds,
+        ),
     )
 
 

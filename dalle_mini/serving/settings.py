@@ -28,6 +28,7 @@ class Settings:
 
     queue_size: int = _setting(32, "drawings that may wait", least=0)
     per_client: int = _setting(8, "drawings of one caller, waiting or drawn", least=1)
+    held: int = _setting(64, "page visitors over a limit who go on by themselves in turn; others are refused", least=0)
     at_once: int = _setting(8, "drawings made at once where several wait and it pays; 1: one by one", least=1)
     patience_seconds: float = _setting(600, "what has waited longer is not begun", least=1)
     step_seconds: float = _setting(300, "a device without a sign of life for so long ends the process", least=1)

@@ -22,11 +22,12 @@ from dalle_mini.web.order import read_order
 from dalle_mini.web.parts import Changes, make_html
 from dalle_mini.web.pictures import Pictures
 from dalle_mini.web.settings import SettingsPanel
-from dalle_mini.web.studio import ROOM, Finished, Studio
+from dalle_mini.web.studio import Finished, Held, Studio
 from dalle_mini.web.words import FIRST, Words, choose_words, read_words
 
 _FIELDS = ("box", "settings")
 """Parts of the copy that Gradio's own components show."""
+_SPARE_THREADS = 16
 _logger = logging.getLogger(__name__)
 
 
@@ -54,7 +55,9 @@ class Page:
             self.canvas = Canvas(first, pictures, examples, blanks=int(self.settings.images.value))
             self.footer = make_html(markup.render_footer(first), "footer")
             self._connect()
-        self.blocks.queue(max_size=4 * ROOM, api_open=False)
+        # Every visitor who waits or is held keeps one of Gradio's threads, and so that it has some for all else:
+        self.blocks.max_threads = studio.room + _SPARE_THREADS
+        self.blocks.queue(max_size=studio.room, api_open=False)
 
     def _connect(self) -> None:
         box, settings, canvas = self.box, self.settings, self.canvas
@@ -114,12 +117,15 @@ class Page:
         try:
             order = read_order(*fields)
             with contextlib.closing(self.studio.draw(order, visitor=self.name_visitor(request))) as updates:
-                # What is refused is so by now, and the pictures of before stay.
-                first = self.canvas.show(words, next(updates))
-                yield self.canvas.begin(words, order.settings.images) | self.box.show_busy() | first
+                # The pictures of before stay until this drawing is in the line.
+                ready = self.box.show_busy()
+                sheet = self.canvas.begin(words, order.settings.images)
                 for update in updates:
+                    if not isinstance(update, Held):
+                        ready, sheet = ready | sheet, {}
                     done = self.box.show_idle() if isinstance(update, Finished) else {}
-                    yield self.canvas.show(words, update) | done
+                    yield ready | self.canvas.show(words, update) | done
+                    ready = {}
         except DalleMiniError as error:
             yield self.canvas.tell_error(error) | self.box.show_idle()
         except Exception:
