@@ -46,8 +46,8 @@ class Settings:
         pattern=r"https?://[^\s/?#\"'<>@]+(/[^\s?#\"'<>]*)?",
     )
     max_body_kilobytes: int = _setting(4096, "the largest request to the API", least=1)
-    max_prompt: int = _setting(2000, "characters of a prompt to the API", least=1)
-    max_images: int = _setting(36, "pictures of one drawing by the API", least=1, most=MAX_IMAGES)
+    max_prompt: int = _setting(2000, "characters of a prompt", least=1)
+    max_images: int = _setting(36, "pictures of one drawing", least=1, most=MAX_IMAGES)
     max_candidates: int = _setting(144, "pictures drawn to choose from", least=1, most=MAX_CANDIDATES)
     orders_per_minute: float = _setting(30, "drawings that one address, or one key, may order a minute", least=0.01)
     orders_at_once: int = _setting(10, "as many at once after a pause", least=1)

@@ -6,7 +6,7 @@ import gradio as gr
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from dalle_mini.serving.answers import answer_errors
+from dalle_mini.serving.answers import NotFound, answer_errors
 from dalle_mini.serving.http import find_visitor
 from dalle_mini.serving.service import Service
 from dalle_mini.web import examples, routes, sharing, workshop
@@ -20,8 +20,14 @@ _HEAD = '<script type="module" src="page/main.js"></script>'
 
 def build_app(service: Service) -> FastAPI:
     """The page of a service."""
-    public, buckets = service.settings.public, service.buckets
-    studio = Studio(service.engine, service.model, ranker=service.ranker, public=public, buckets=buckets)
+    studio = Studio(
+        service.engine,
+        service.model,
+        ranker=service.ranker,
+        public=service.settings.public,
+        buckets=service.buckets,
+        require=service.require_bounds,
+    )
     pictures, drawn = Pictures(public=studio.public), examples.read_examples()
     app = build_routes(service, pictures)
     if drawn:
@@ -62,5 +68,11 @@ def build_routes(service: Service, pictures: Pictures) -> FastAPI:
     for module in (routes, sharing, workshop):
         app.include_router(module.build_router(pictures))
     answer_errors(app, app.routes)
+    app.add_api_route("/gradio_api/call/{rest:path}", refuse_call, methods=["GET", "POST"])
     app.mount("/page", StaticFiles(directory=ASSETS / "page"))
     return app
+
+
+def refuse_call() -> None:
+    """What Gradio offers to programs: ours have the API, with its keys."""
+    raise NotFound("the page is no interface for programs", hint="see /api/v1/docs for the one that is")

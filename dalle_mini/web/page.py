@@ -18,8 +18,8 @@ from dalle_mini.web.box import Box
 from dalle_mini.web.canvas import Canvas
 from dalle_mini.web.examples import Example
 from dalle_mini.web.links import describe, find_model, read_link
-from dalle_mini.web.order import read_order
-from dalle_mini.web.parts import Changes, make_html
+from dalle_mini.web.order import read_order, read_seed
+from dalle_mini.web.parts import Blocks, Changes, make_html
 from dalle_mini.web.pictures import Pictures
 from dalle_mini.web.settings import SettingsPanel
 from dalle_mini.web.studio import Finished, Held, Studio
@@ -48,7 +48,7 @@ class Page:
         self.studio, self.examples, self.name_visitor = studio, examples, name_visitor
         self.i18n = gr.I18n(**{language: words.select(*_FIELDS) for language, words in read_words().items()})
         first = read_words()[FIRST]
-        with gr.Blocks(title="DALL·E mini", analytics_enabled=False, fill_width=True) as self.blocks:
+        with Blocks(title="DALL·E mini", analytics_enabled=False, fill_width=True) as self.blocks:
             self.header = make_html(markup.render_header(first), "header")
             self.box = Box(self.i18n)
             self.settings = SettingsPanel(first, self.i18n, studio.model, studio.ranker)
@@ -137,17 +137,31 @@ class Page:
 
     def keep_seed(self, request: gr.Request, event: gr.EventData) -> Changes:
         """Put a seed into its field, where it can be seen."""
-        told = self.canvas.tell(choose_language(request)("status.seed", seed=event.value))
-        return {self.settings.seed: event.value, self.settings.panel: gr.update(open=True)} | told
+        seed = read_value(event)
+        try:
+            read_seed(seed)
+        except DalleMiniError as error:
+            return self.canvas.tell_error(error)
+        told = self.canvas.tell(choose_language(request)("status.seed", seed=seed))
+        return {self.settings.seed: seed, self.settings.panel: gr.update(open=True)} | told
 
     def explain(self, request: gr.Request, event: gr.EventData) -> Changes:
-        return self.canvas.explain(choose_language(request), str(event.value))
+        return self.canvas.explain(choose_language(request), read_value(event))
 
     def show_example(self, request: gr.Request, event: gr.EventData) -> Changes:
-        index = int(event.value)
-        return {self.box.prompt: self.examples[index].prompt} | self.canvas.show_example(
-            choose_language(request), index
-        )
+        value = read_value(event)
+        if value not in map(str, range(len(self.examples))):
+            return self.canvas.tell(choose_language(request)("status.lost"), error=True)
+        index = int(value)
+        shown = self.canvas.show_example(choose_language(request), index)
+        return {self.box.prompt: self.examples[index].prompt} | shown
+
+
+def read_value(event: gr.EventData) -> str:
+    """What a script of the page told with an event; whoever pretends to be it may tell anything."""
+    with contextlib.suppress(AttributeError, TypeError):  # nothing was told
+        return str(event.value)
+    return ""
 
 
 def choose_language(request: gr.Request) -> Words:

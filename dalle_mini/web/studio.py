@@ -30,7 +30,8 @@ class Studio:
     """The page's side of the engine; `model` is the one that visitors find chosen, `ranker` the CLIP named for it.
 
     The `public` is shown nothing that is flagged, and nothing that is unseen where pictures are looked at. `buckets`
-    are those of the API's callers, with whom visitors share what one address may order.
+    are those of the API's callers, with whom visitors share what one address may order; `require` raises for an order
+    that is too large for this server.
     """
 
     def __init__(
@@ -41,11 +42,12 @@ class Studio:
         ranker: str | None = None,
         public: bool = False,
         buckets: Buckets | None = None,
+        require: Callable[[Order], object] = lambda order: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self.model, self.ranker, self.public = model, ranker, public
-        self._engine, self._buckets = engine, buckets
+        self._engine, self._buckets, self._require = engine, buckets, require
         self._clock, self._sleep = clock, sleep
 
     @property
@@ -60,6 +62,7 @@ class Studio:
         The `visitor` is a name for an address, whose drawings have turns and limits together; without one, every
         drawing is a visitor of its own. Who is over a limit is `Held`, and goes on in turn.
         """
+        self._require(order)
         if visitor and self._buckets:
             yield from self._wait_for_ration(self._buckets, visitor)
         ticket = self._engine.stand_by(order, client=visitor or f"page/{secrets.token_hex(8)}")
