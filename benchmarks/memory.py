@@ -4,7 +4,7 @@
 
 Prints one line of JSON, in GiB. Nothing is drawn: weights are counted by their shapes, and `batch` (keys, values,
 logits, the VQGAN's workspace) is what `dalle_mini.memory` asks for before a drawing. Embeddings keep the dtype of the
-file; here that is the computed one.
+file; here that is the computed one. With int8 only the transformer's kernels are of eight bits.
 """
 
 import argparse
@@ -19,7 +19,8 @@ from dalle_mini.config import GenerationConfig
 from dalle_mini.drawing import LANES
 from dalle_mini.memory import estimate
 
-DTYPES = {"float32": 4, "bfloat16": 2}
+DTYPES = {"float32": (4, 4), "bfloat16": (2, 2), "int8": (1, 4)}
+"""Bytes of a weight in a transformer's kernel, and of any other number."""
 
 
 def main() -> None:
@@ -30,9 +31,13 @@ def main() -> None:
 def count() -> Iterator[dict[str, Any]]:
     """A row of GiB for every size and dtype."""
     for size, config in SIZES.items():
-        for dtype, itemsize in DTYPES.items():
+        for dtype, (kernel, itemsize) in DTYPES.items():
             shapes = transformer_shapes(config)
-            sizes = {side: itemsize * _count_numbers(shapes, side) for side in ("encoder", "decoder")}
+            kernels = {path: shape for path, shape in shapes.items() if path.endswith("/kernel")}
+            sizes = {
+                side: itemsize * _count_numbers(shapes, side) - (itemsize - kernel) * _count_numbers(kernels, side)
+                for side in ("encoder", "decoder")
+            }
             parts = {
                 **sizes,
                 "vqgan": itemsize * _count_numbers(vqgan_shapes(VQGAN)),

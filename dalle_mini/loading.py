@@ -10,6 +10,7 @@ from dalle_mini.checkpoints.generation import read_generation
 from dalle_mini.checkpoints.releases import RANKER, ResolvedRelease, resolve
 from dalle_mini.checkpoints.store import load_transformer, load_vqgan
 from dalle_mini.compilation import enable_compilation_cache
+from dalle_mini.config import INT8
 from dalle_mini.errors import CheckpointError
 from dalle_mini.pipeline import DalleMini
 from dalle_mini.ranking import Clip
@@ -35,16 +36,18 @@ def load(
     """Load a release by name, a Hub id, or a directory; CheckpointError says what is wrong with it.
 
     `vqgan`, `tokenizer` and `ranker` are directories (or Hub ids) for checkpoints that come without their own. `dtype`
-    is what numbers are computed in: float32 on a CPU and bfloat16 on an accelerator unless said otherwise. `safety` is
-    "off", "family" or "strict", or options that say more.
+    is what numbers are computed in: float32 on a CPU and bfloat16 on an accelerator unless said otherwise; "int8" is
+    for CPUs, and gives the transformer's kernels eight bits a weight. `safety` is "off", "family" or "strict", or
+    options that say more.
     """
     safety = SafetyOptions(safety) if isinstance(safety, str) else safety
     enable_compilation_cache()
     found = resolve(model, vqgan=vqgan, tokenizer=tokenizer, offline=offline)
     dtype = dtype or ("float32" if jax.default_backend() == "cpu" else "bfloat16")
     config, params = load_transformer(found.transformer, dtype=dtype)
-    vqgan_config, vqgan_params = load_vqgan(found.vqgan, dtype=dtype)
-    clip = _load_ranker(found, ranker, dtype, offline)
+    computed = "float32" if dtype == INT8 else dtype
+    vqgan_config, vqgan_params = load_vqgan(found.vqgan, dtype=computed)
+    clip = _load_ranker(found, ranker, computed, offline)
     loaded = DalleMini(
         name=found.name,
         config=config,

@@ -266,7 +266,7 @@ class DalleMini:
         return np.array(way.kept.tokens, np.int32)
 
     def _require_room(self, plans: Sequence[Plan]) -> None:
-        itemsize = jax.tree.leaves(self.params)[0].dtype.itemsize
+        itemsize = self.params["decoder"]["final_norm"]["bias"].dtype.itemsize
         free, lanes = memory.find_free(), LANES * len(plans)
         for plan in plans:
             texts = LANES if plan.way.has_many_prompts else 1

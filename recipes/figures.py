@@ -175,6 +175,21 @@ def write_startup(run: dict[str, Any]) -> str:
     return write_table(["process start to the saved grid", "on the clock", "CPU time", "peak memory"], rows)
 
 
+def write_int8(run: dict[str, Any]) -> str:
+    """What benchmarks/int8.py printed of one size."""
+    times = [f"{1000 * run['token'][dtype]:.0f} ms" for dtype in ("float32", "int8")]
+    weights = [f"{run['gib'][dtype]:.2f} GiB" for dtype in ("float32", "int8")]
+    rows = [[run["size"], *times, f"{run['ratio']:.1f} ×", *weights]]
+    return write_table(["a token of nine pictures", "float32", "int8", "ratio", "decoder, float32", "int8"], rows)
+
+
+def write_int8_pictures(run: dict[str, Any]) -> str:
+    """What benchmarks/int8.py printed of a model."""
+    row = [f"`--model {run['model']}`, {run['pictures']} pictures", f"{100 * run['logit_error']:.1f} %"]
+    row += [f"{run['nats']:.4f}", f"{100 * run['same_best']:.1f} %"]
+    return write_table(["", "error of logits", "divergence, nats a token", "same likeliest token"], [row])
+
+
 def write_early_exit(run: dict[str, Any]) -> str:
     """What benchmarks/experiments/early_exit.py printed."""
     rows = [
@@ -200,6 +215,9 @@ RENDERERS: dict[str, Callable[[Any], str]] = {
     "min-dalle-mega": write_comparison,
     "ablations-nano": write_ablations,
     "ablations-mini": write_ablations,
+    "int8-mini": write_int8,
+    "int8-mega": write_int8,
+    "int8-nano": write_int8_pictures,
     "early-exit": write_early_exit,
     "loading": write_loading,
     "memory": write_memory,

@@ -27,6 +27,8 @@ class Server:
                 "PYTHONPATH": str(ROOT),
                 "DALLE_MINI_HOME": str(home),
                 "HF_HUB_CACHE": str(home / "hub-cache"),
+                # All tests come from one address.
+                "DALLE_MINI_ORDERS_AT_ONCE": "1000",
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -7,10 +7,9 @@ from typing import Any, Protocol
 import jax.numpy as jnp
 import numpy as np
 
-from dalle_mini.config import suggest
+from dalle_mini.config import FLOATS, suggest
 from dalle_mini.errors import CheckpointError, ConfigError
 
-FLOATS = ("float32", "bfloat16", "float16")
 _TILE = 128
 
 

@@ -24,10 +24,11 @@ from dalle_mini.checkpoints.kinds import CLIP, JUDGE, NSFW, PERCEPTUAL, TRANSFOR
 from dalle_mini.checkpoints.leaf import cast, float_dtype
 from dalle_mini.checkpoints.mapped import release
 from dalle_mini.checkpoints.saving import SaveOptions, save_model
-from dalle_mini.config import CLIPConfig, PerceptualConfig, TransformerConfig, VQGANConfig
+from dalle_mini.config import INT8, CLIPConfig, PerceptualConfig, TransformerConfig, VQGANConfig
 from dalle_mini.config.judge import JudgeConfig
 from dalle_mini.config.nsfw import NsfwConfig
 from dalle_mini.errors import CheckpointError, OutputError
+from dalle_mini.int8 import Int8Kernel
 
 __all__ = [
     "Inspection",
@@ -69,10 +70,14 @@ _KEPT = ("/token_embedding", "/position_embedding")
 
 
 def load_transformer(directory: str | Path, *, dtype: str = "float32") -> tuple[TransformerConfig, Params]:
-    """A folder's transformer, ours or published; its embeddings keep the dtype of the file."""
-    wanted = float_dtype(dtype)
+    """A folder's transformer, ours or published; its embeddings keep the dtype of the file.
+
+    With "int8" the kernels' weights are of eight bits, and all else is computed in float32.
+    """
+    is_int8 = dtype == INT8
+    wanted = float_dtype("float32" if is_int8 else dtype)
     config, params = open_model(directory, TRANSFORMER)
-    return config, _to_device(params, wanted, kept=_KEPT)
+    return config, _to_device(params, wanted, kept=_KEPT, int8=("/kernel",) if is_int8 else ())
 
 
 def load_vqgan(directory: str | Path, *, dtype: str = "float32") -> tuple[VQGANConfig, Params]:
@@ -202,16 +207,16 @@ def _on_host(params: Params) -> Params:
     return jax.tree.map(np.asarray, params)
 
 
-def _to_device(params: Params, dtype: np.dtype, kept: tuple[str, ...] = ()) -> Params:
-    """`params` as jax arrays of `dtype`, but for paths that end in one of `kept`."""
+def _to_device(params: Params, dtype: np.dtype, *, kept: tuple[str, ...] = (), int8: tuple[str, ...] = ()) -> Params:
+    """`params` as jax arrays of `dtype`, but for paths that end in one of `kept`, or of `int8`."""
     return layout.unflatten(
-        (path, _load_leaf(leaf, leaf.dtype if path.endswith(kept) else dtype))
+        (path, _load_leaf(leaf, leaf.dtype if path.endswith(kept) else dtype, is_int8=path.endswith(int8)))
         for path, leaf in layout.flatten(params).items()
     )
 
 
-def _load_leaf(leaf: Any, dtype: np.dtype) -> jax.Array:
+def _load_leaf(leaf: Any, dtype: np.dtype, *, is_int8: bool) -> jax.Array | Int8Kernel:
     # numpy copies, for jax may otherwise keep using the memory of a file that changes later.
-    array = jnp.asarray(cast(leaf, dtype, copy=True))
+    array = Int8Kernel.quantize(cast(leaf, dtype)) if is_int8 else jnp.asarray(cast(leaf, dtype, copy=True))
     release(leaf)
     return array

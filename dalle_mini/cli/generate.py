@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import dalle_mini
 from dalle_mini.checkpoints.releases import resolve, resolve_clip
 from dalle_mini.cli.destination import plan_grids, sheet_path, tile_paths
-from dalle_mini.cli.parser import USUAL_MODEL, Options, add_command, add_model, number, shorten, whole_number
+from dalle_mini.cli.parser import USUAL_MODEL, Options, add_command, add_dtype, add_model, number, shorten, whole_number
 from dalle_mini.cli.progress import Progress
 from dalle_mini.cli.prompts import gather_prompts
 from dalle_mini.cli.reporting import put_out
@@ -116,6 +116,7 @@ def _add_model_options(parser: Any) -> None:
         help="which prompts are refused: off, family or strict; what sexualizes minors is in each "
         f"(default: {DEFAULT_MODE})",
     )
+    add_dtype(model)
     model.add_argument("--offline", action="store_true", help="download nothing")
     model.add_argument(
         "--server",
@@ -227,7 +228,7 @@ def _reach_server(
     stack: contextlib.ExitStack,
 ) -> Draw:
     """Draw on another machine."""
-    for name in ("vqgan", "tokenizer", "ranker", "offline", "safety", "candidates_sheet", "show_flagged"):
+    for name in ("vqgan", "tokenizer", "ranker", "dtype", "offline", "safety", "candidates_sheet", "show_flagged"):
         if getattr(options, name):
             raise ConfigError(
                 f"--{name.replace('_', '-')} is for models on this machine", hint="leave it out, or --server"
@@ -274,7 +275,7 @@ def _load(options: Options, safety: SafetyOptions, bar: Progress) -> "DalleMini"
         resolve_clip(options.ranker, offline=parts["offline"])
     bar.label = f"loading {name}"
     bar.show()
-    model = dalle_mini.load(name, ranker=options.ranker, safety=safety, **parts)
+    model = dalle_mini.load(name, ranker=options.ranker, dtype=options.dtype, safety=safety, **parts)
     log.debug("loaded %s in %.1f s", model.name, time.perf_counter() - started)
     return model
 

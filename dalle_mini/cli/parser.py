@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from dalle_mini.cli.reporting import put_out
-from dalle_mini.config import suggest
+from dalle_mini.config import DTYPES, FLOATS, INT8, suggest
 from dalle_mini.errors import ConfigError
 
 Options = argparse.Namespace
@@ -86,6 +86,17 @@ def add_model(parser: Any, *, default: str | None = USUAL_MODEL) -> None:
     """The option that names a model; a `default` of None tells who left it out."""
     text = f"a name that `dalle-mini models` lists, a Hub id, or a directory (default: {USUAL_MODEL})"
     parser.add_argument("--model", default=default, metavar="NAME", help=text)
+
+
+def add_dtype(parser: Any) -> None:
+    """The option that says what numbers are computed in."""
+    parser.add_argument(
+        "--dtype",
+        choices=DTYPES,
+        metavar="DTYPE",
+        help=f"what numbers are computed in: {', '.join(FLOATS)}, or {INT8}, which gives weights eight bits on a CPU "
+        "and needs a C++ compiler (default: float32 on a CPU, else bfloat16)",
+    )
 
 
 def show_help(options: Options) -> int:

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 from typing import Any
 
-from dalle_mini.cli.parser import Options, add_command, add_model, whole_number
+from dalle_mini.cli.parser import Options, add_command, add_dtype, add_model, whole_number
 from dalle_mini.safety.options import PICTURES
 from dalle_mini.safety.prompts import MODES
 from dalle_mini.serving.settings import describe_settings, read_settings
@@ -17,7 +17,7 @@ More is set by environment variables; docs/serving.md tells of them:
 
 {describe_settings()}"""
 
-_SAFETY = ("safety", "contact", "pictures", "public")
+_SETTINGS = ("dtype", "safety", "contact", "pictures", "public")
 
 
 def add_parser(commands: Any) -> None:
@@ -34,6 +34,7 @@ def add_parser(commands: Any) -> None:
         help="directory or Hub id of the CLIP that marks this model's pictures "
         "(default: the folder clip inside the model's, if there is one)",
     )
+    add_dtype(parser)
     _add_safety(parser)
 
 
@@ -60,7 +61,7 @@ def _add_safety(parser: Any) -> None:
 
 
 def run(options: Options) -> int:
-    given = {name: value for name in _SAFETY if (value := getattr(options, name)) is not None}
+    given = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
     settings = dataclasses.replace(read_settings(), **given)
     if settings.log_format == "json":
         from dalle_mini.serving.logs import log_json

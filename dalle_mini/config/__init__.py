@@ -6,6 +6,7 @@ The field names of a `config.json` are those of the published files, so one pars
 from dalle_mini.config.canvas import Canvas
 from dalle_mini.config.checks import check_names, suggest
 from dalle_mini.config.clip import CLIPConfig, CLIPTextConfig, CLIPVisionConfig
+from dalle_mini.config.dtypes import DTYPES, FLOATS, INT8
 from dalle_mini.config.generation import (
     MAX_CANDIDATES,
     MAX_IMAGES,
@@ -20,6 +21,9 @@ from dalle_mini.config.vqgan import DiscriminatorConfig, VQGANConfig
 from dalle_mini.config.way import PLAIN, UNKNOWN, KeptTokens, Way
 
 __all__ = [
+    "DTYPES",
+    "FLOATS",
+    "INT8",
     "MAX_CANDIDATES",
     "MAX_IMAGES",
     "MAX_PROMPT",

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 
 from dalle_mini.arrays import Array, Bool, Float, Int32, Key, Params
 from dalle_mini.config import TransformerConfig
+from dalle_mini.int8 import Int8Kernel
 from dalle_mini.models.attention import KeyValue, attend, attend_shares
 from dalle_mini.models.placement import divide_rows
 
@@ -27,16 +28,20 @@ INIT_STD = 0.02
 
 
 class Linear(nn.Module):
-    """A product with a kernel stored [out, in], without bias."""
+    """A product with a kernel stored [out, in], without bias; the kernel's weights may be of eight bits."""
 
     in_dim: int
     out_dim: int
 
     def setup(self):
         init = nn.initializers.normal(INIT_STD)
-        self.kernel = self.param("kernel", init, (self.out_dim, self.in_dim))
+        stored = self.get_variable("params", "kernel")
+        is_int8 = isinstance(stored, Int8Kernel)
+        self.kernel = stored if is_int8 else self.param("kernel", init, (self.out_dim, self.in_dim))
 
     def __call__(self, x: Float[Array, "*batch in_dim"]) -> Float[Array, "*batch out_dim"]:
+        if isinstance(self.kernel, Int8Kernel):
+            return self.kernel.multiply(x)
         return jnp.einsum("...i,oi->...o", x.astype(self.kernel.dtype), self.kernel)
 
 

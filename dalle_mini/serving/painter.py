@@ -45,12 +45,14 @@ _logger = logging.getLogger(__name__)
 Step = Preparing | Drawing | Finished
 
 
-def load_local(name: str, *, ranker: str | None = None, safety: SafetyOptions | None = None) -> "DalleMini":
+def load_local(
+    name: str, *, ranker: str | None = None, dtype: str = "", safety: SafetyOptions | None = None
+) -> "DalleMini":
     """Load a model of this machine; nothing is downloaded."""
     from dalle_mini.loading import load
 
     require_local(name)
-    return load(name, ranker=ranker, offline=True, safety=safety or SafetyOptions())
+    return load(name, ranker=ranker, dtype=dtype or None, offline=True, safety=safety or SafetyOptions())
 
 
 @dataclasses.dataclass
@@ -76,6 +78,7 @@ class Painter:
         main: str,
         *,
         ranker: str | None = None,
+        dtype: str = "",
         safety: SafetyOptions | None = None,
         public: bool = False,
         load: Callable[[str], "DalleMini"] | None = None,
@@ -83,7 +86,9 @@ class Painter:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.main = main
-        self._load = load or (lambda name: load_local(name, ranker=ranker if name == main else None, safety=safety))
+        self._load = load or (
+            lambda name: load_local(name, ranker=ranker if name == main else None, dtype=dtype, safety=safety)
+        )
         self._public = public
         self._clock = clock
         self._trouble = (metrics or Metrics()).device_trouble

@@ -118,7 +118,8 @@ def build_service(
         max_bytes=settings.store_megabytes * 2**20,
     )
     engine = Engine(
-        painter or Painter(model, ranker=ranker, safety=safety, public=settings.public, metrics=metrics),
+        painter
+        or Painter(model, ranker=ranker, dtype=settings.dtype, safety=safety, public=settings.public, metrics=metrics),
         limits=EngineLimits(
             waiting=settings.queue_size,
             per_client=settings.per_client,

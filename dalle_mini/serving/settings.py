@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from dalle_mini.config import MAX_CANDIDATES, MAX_IMAGES
+from dalle_mini.config import DTYPES, MAX_CANDIDATES, MAX_IMAGES
 from dalle_mini.errors import ConfigError
 from dalle_mini.safety.options import PICTURES, SafetyOptions
 from dalle_mini.safety.prompts import DEFAULT_MODE, MODES
@@ -34,6 +34,7 @@ class Settings:
     step_seconds: float = _setting(300, "a device without a sign of life for so long ends the process", least=1)
     load_seconds: float = _setting(1800, "the same while a model is loaded and compiled", least=1)
     drain_seconds: float = _setting(30, "what SIGTERM leaves drawings to be finished", least=0)
+    dtype: str = _setting("", f"what numbers are computed in: {', '.join(DTYPES)}", choices=("", *DTYPES))
     store: str = _setting("", "folder of the API's drawings (default: `drawings` in $DALLE_MINI_HOME)")
     keep_days: float = _setting(7, "how long they are kept", least=0)
     store_megabytes: int = _setting(1024, "how much of them; the oldest make room", least=1)
@@ -143,7 +144,7 @@ def _find_broken_rule(
         return f"at most {most}"
     if pattern and not re.fullmatch(pattern, value):
         return "an address such as https://draw.example"
-    return " or ".join(choices) if choices and value not in choices else ""
+    return " or ".join(filter(None, choices)) if choices and value not in choices else ""
 
 
 def _hint(field: dataclasses.Field) -> str:
