@@ -11,7 +11,6 @@ from typing import Any
 import uvicorn
 from quick_models import Gate, QuickModel, make_painter
 from starlette.testclient import TestClient
-from starlette.types import ASGIApp
 
 from dalle_mini.serving.app import build_api, guard
 from dalle_mini.serving.painter import Painter
@@ -44,10 +43,10 @@ class Site:
         assert isinstance(found, Ticket) and found.result()
 
     @contextlib.contextmanager
-    def listen(self, app: ASGIApp | None = None) -> Generator[str]:
-        """Serve the API, or another `app`, on a port while the block runs; its address."""
+    def listen(self) -> Generator[str]:
+        """Serve on a port while the block runs; its address."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            server = uvicorn.Server(uvicorn.Config(app or self.app, log_config=None, lifespan="auto" if app else "off"))
+            server = uvicorn.Server(uvicorn.Config(self.app, log_config=None, lifespan="off"))
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
             thread.start()
             while not server.started:
