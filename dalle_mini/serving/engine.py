@@ -287,11 +287,15 @@ class Engine:
 
 
 def _try(work: Callable[[], None]) -> DalleMiniError | None:
-    """Do some work; what went wrong, in words that anybody may read."""
+    """Do some work; what went wrong, in words that anybody may read.
+
+    Failures are remembered, and must not keep the pictures that their tracebacks reach.
+    """
     try:
         work()
     except DalleMiniError as error:
-        return error
+        error.__cause__ = error.__context__ = None
+        return error.with_traceback(None)
     except Exception:
         _logger.exception("a drawing failed")
         return DalleMiniError("something went wrong here", hint="it has been noted; please try again")
