@@ -371,7 +371,7 @@ def test_the_pictures_of_before_stay_until_the_drawing_is_in_the_line(tmp_path: 
     assert "That was quick" in first[page.canvas.status] and "in 10 s" in first[page.canvas.status]
     assert page.canvas.grid not in first and first[page.box.stop]["visible"]
     begun = next(changes for changes in rest if page.canvas.grid in changes)
-    assert "blank" in begun[page.canvas.grid] and "Drawn in" in rest[-1][page.canvas.status]
+    assert "No pictures yet" in begun[page.canvas.grid] and "Drawn in" in rest[-1][page.canvas.status]
     site.close()
 
 
