@@ -14,9 +14,12 @@ PATIENCE = 90
 
 
 class Server:
-    """`python app.py`, or another `program`, with a tiny model; `log` is what it has printed so far."""
+    """`python app.py`, or another `program`, with a tiny model; `log` is what it has printed so far.
 
-    def __init__(self, model: Path, home: Path, *options: str, program: str = "app.py") -> None:
+    `settings` are those of `serving.settings`, as texts.
+    """
+
+    def __init__(self, model: Path, home: Path, *options: str, program: str = "app.py", **settings: str) -> None:
         self.log, self.address = "", ""
         self._grown = threading.Condition()
         self.process = subprocess.Popen(
@@ -29,6 +32,7 @@ class Server:
                 "HF_HUB_CACHE": str(home / "hub-cache"),
                 # All tests come from one address.
                 "DALLE_MINI_ORDERS_AT_ONCE": "1000",
+                **{f"DALLE_MINI_{name.upper()}": value for name, value in settings.items()},
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

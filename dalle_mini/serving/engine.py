@@ -1,17 +1,15 @@
 """The one owner of the device: the page, the API and whoever else wants pictures are its clients.
 
-    submit ─▶ FairQueue ─▶ the painter's thread ─▶ the keeper's thread ─▶ Finished
-                 │              a batch at a time        stores the pictures
-                 └─ full, over a client's cap, closing: Overloaded
+    submit ─▶ Lobby ─▶ the painter's thread ─▶ the keeper's thread ─▶ Finished
+                │         a batch at a time        stores the pictures
+                └─ full, over a client's cap, closing: Overloaded
 
 Every order gets a ticket, and every ticket an end: pictures, or an error in words.
 """
 
 import concurrent.futures
 import contextlib
-import dataclasses
 import functools
-import itertools
 import logging
 import math
 import os
@@ -21,22 +19,20 @@ from collections.abc import Callable, Generator, Hashable
 from typing import TYPE_CHECKING
 
 from dalle_mini.checkpoints.releases import find_name
-from dalle_mini.errors import Cancelled, Closing, DalleMiniError, DeviceError, Overloaded, PromptRejected
+from dalle_mini.errors import DalleMiniError, DeviceError, PromptRejected
 from dalle_mini.safety.options import SafetyOptions
 from dalle_mini.serving.errands import Errands
+from dalle_mini.serving.lobby import EngineLimits, Lobby, say_cancelled, say_closing
 from dalle_mini.serving.metrics import Metrics
 from dalle_mini.serving.order import Order
 from dalle_mini.serving.painter import Painter, Step
-from dalle_mini.serving.queue import FairQueue
-from dalle_mini.serving.rates import Rates
 from dalle_mini.serving.tickets import Keep, Ticket
-from dalle_mini.serving.updates import Drawing, Failed, Finished, Outcome, Preparing, Update, Waiting
+from dalle_mini.serving.updates import Drawing, Failed, Finished, Preparing, Update
 from dalle_mini.serving.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from dalle_mini.generation import Generation
 
-_LONGEST_RETRY, _USUAL_RETRY = 120.0, 10.0
 _SECONDS_TO_ANSWER = 3.0
 """What is left for waiting clients to be told that the process ends."""
 
@@ -47,18 +43,6 @@ def leave(status: int) -> None:
     """End the process as it is, as soon as waiting clients have been told."""
     time.sleep(_SECONDS_TO_ANSWER)
     os._exit(status)
-
-
-@dataclasses.dataclass(frozen=True)
-class EngineLimits:
-    """How much may wait, and how long anything may take, in seconds."""
-
-    waiting: int = 32
-    per_client: int = 8
-    patience: float = 600
-    step_seconds: float = 300
-    load_seconds: float = 1800
-    at_once: int = 1
 
 
 class Engine:
@@ -77,19 +61,13 @@ class Engine:
     ) -> None:
         self._painter, self._limits, self._clock, self._abort = painter, limits or EngineLimits(), clock, abort
         self._safety, self._metrics = safety or SafetyOptions(), metrics or Metrics()
-        self._rates = Rates()
-        self._changed = threading.Condition()
-        self._queue = FairQueue()
+        self._lobby = Lobby(self._limits, self._metrics, clock=clock)
         self._errands = Errands(clock=clock)
-        self._open: set[Ticket] = set()
-        self._seconds_left, self._preparing = math.inf, ""
-        self._closing = self._stopped = False
+        self._stopped = False
         self._trouble = "the model is being loaded"
         self._watchdog = Watchdog(self._give_up, clock=clock)
         self._worker = threading.Thread(target=self._work, name="painter", daemon=True)
         self._keeper = concurrent.futures.ThreadPoolExecutor(1, "keeper")
-        self._metrics.watch("waiting", "Orders that wait", lambda: len(self._queue))
-        self._metrics.watch("open", "Orders that wait, are drawn or are being kept", self.count_open)
         self._metrics.watch("ready", "1 where orders are drawn", lambda: not self.trouble)
 
     @property
@@ -97,7 +75,7 @@ class Engine:
         """Why nothing is drawn here; empty where all is well."""
         if self._watchdog.stalled:
             return "the device hangs"
-        if self._closing:
+        if self._lobby.is_closing:
             return "the server is being stopped"
         if not self._worker.is_alive():
             return "the engine does not run"
@@ -108,9 +86,14 @@ class Engine:
         """Names of the models that draw at once."""
         return self._painter.loaded
 
+    @property
+    def limits(self) -> EngineLimits:
+        """How much may wait, and for how long."""
+        return self._limits
+
     def count_open(self) -> int:
         """Orders that wait, are drawn or are being kept."""
-        return len(self._open)
+        return self._lobby.count_open()
 
     def start(self) -> None:
         """Begin with loading the main model; orders may come at once."""
@@ -123,27 +106,20 @@ class Engine:
         Overloaded where no more may wait, in all or for this client; Closing where the server is being stopped;
         PromptRejected for what is not drawn, which waits for nothing.
         """
-        for text in order.texts:
-            self._check(text)
-        with self._changed:
-            self._admit(client)
-            now = self._clock()
-            deadline = now + self._limits.patience
-            ticket = Ticket(order, client=client, submitted=now, deadline=deadline, keep=keep)
-            self._open.add(ticket)
-            self._queue.push(ticket)
-            self._tell_line()
-            self._changed.notify_all()
-        return ticket
+        self._check(order)
+        return self._lobby.enter(order, client=client, keep=keep)
+
+    def stand_by(self, order: Order, *, client: str) -> Ticket:
+        """`submit` for somebody who can wait: where there is no room yet, the ticket is `Held` until there is.
+
+        Overloaded where too many are held already.
+        """
+        self._check(order)
+        return self._lobby.stand_by(order, client=client)
 
     def cancel(self, ticket: Ticket) -> None:
         """Give a drawing up: at once where it waits, within one chunk of tokens where it is drawn."""
-        ticket.cancelled = True
-        with self._changed:
-            with contextlib.suppress(ValueError):
-                self._queue.remove(ticket)
-                self._end(ticket, Failed(_cancelled()))
-            self._tell_line()
+        self._lobby.cancel(ticket)
 
     def look_back(self, drawn: "Generation", position: int) -> list[concurrent.futures.Future]:
         """Every picture of a finished drawing as it was when its tokens before `position` were drawn.
@@ -153,28 +129,23 @@ class Engine:
         """
         count = len(drawn.images)
         works = [functools.partial(self._painter.look_back, drawn, index, position) for index in range(count)]
-        with self._changed:
+        with self._lobby.changed:
             futures = self._errands.add(works)
-            self._changed.notify_all()
+            self._lobby.changed.notify_all()
         return futures
 
     def drain(self, seconds: float) -> bool:
         """Take no new orders, finish those that are here, and stop; False where `seconds` were too few for all."""
-        with self._changed:
-            self._closing = True
-            done = self._changed.wait_for(lambda: not self._open, seconds)
+        self._lobby.close(say_closing())
+        with self._lobby.changed:
+            done = self._lobby.changed.wait_for(lambda: not self._lobby.count_open(), seconds)
         self.close()
         return done
 
     def close(self) -> bool:
         """Stop within one chunk of tokens, and tell who still waits; False where that chunk takes too long."""
-        with self._changed:
-            self._closing = self._stopped = True
-            error = Closing("the server is being stopped", hint="try again in a minute", retry_after=_USUAL_RETRY)
-            for ticket in list(self._open):
-                ticket.cancelled = True
-                self._end(ticket, Failed(error))
-            self._changed.notify_all()
+        self._stopped = True
+        self._lobby.close(say_closing(), at_once=True)
         self._errands.close()
         self._watchdog.stop()
         if self._worker.is_alive():
@@ -182,32 +153,13 @@ class Engine:
         self._keeper.shutdown(wait=not self._worker.is_alive())
         return not self._worker.is_alive()
 
-    def _check(self, text: str) -> None:
-        try:
-            self._safety.check(text)
-        except PromptRejected as error:
-            self._metrics.rejections.labels(error.category).inc()
-            raise
-
-    def _admit(self, client: str) -> None:
-        wait = self._retry_after()
-        if self._closing:
-            self._metrics.refusals.labels("closing").inc()
-            raise Closing("the server is being stopped", hint="try again in a minute", retry_after=_USUAL_RETRY)
-        mine = sum(ticket.client == client for ticket in self._open)
-        if mine >= self._limits.per_client:
-            self._metrics.refusals.labels("client").inc()
-            hint = "wait for one of them, or cancel it"
-            raise Overloaded(f"{mine} drawings of yours are under way", hint=hint, retry_after=wait)
-        if len(self._queue) >= self._limits.waiting:
-            self._metrics.refusals.labels("full").inc()
-            hint = f"try again in {wait:.0f} seconds"
-            raise Overloaded(f"{len(self._queue)} drawings are waiting already", hint=hint, retry_after=wait)
-
-    def _retry_after(self) -> float:
-        """Whole seconds until a place is likely to be free."""
-        seconds = self._seconds_left if math.isfinite(self._seconds_left) else _USUAL_RETRY
-        return float(math.ceil(min(max(seconds, 1), _LONGEST_RETRY)))
+    def _check(self, order: Order) -> None:
+        for text in order.texts:
+            try:
+                self._safety.check(text)
+            except PromptRejected as error:
+                self._metrics.rejections.labels(error.category).inc()
+                raise
 
     # The painter's thread.
 
@@ -215,8 +167,7 @@ class Engine:
         self._warm_up()
         while batch := self._take():
             self._draw(batch)
-            with self._changed:
-                self._seconds_left = math.inf
+            self._lobby.seconds_left = math.inf
 
     def _warm_up(self) -> None:
         def load() -> None:
@@ -231,22 +182,23 @@ class Engine:
 
     def _take(self) -> list[Ticket]:
         """The next batch, when there is one; empty when the engine stops."""
-        while not self._stopped:
+        while True:
             self._run_errands()
             self._watchdog.rest()
-            with self._changed:
-                self._drop_expired()
-                waiting = self._queue.in_order()
+            with self._lobby.changed:
+                if self._stopped:
+                    return []
+                self._lobby.drop_expired()
+                waiting = self._lobby.waiting
                 if not waiting:
                     if not self._errands:
-                        self._changed.wait()
+                        self._lobby.changed.wait()
                     continue
                 alike = [ticket for ticket in waiting if self._alike(ticket) == self._alike(waiting[0])]
                 model, most = waiting[0].order.model, min(len(alike), self._limits.at_once)
                 if not self._painter.can_widen(model, most):
-                    return self._queue.take(self._painter.batch_size(model, most), self._alike)
+                    return self._lobby.take(self._painter.batch_size(model, most), self._alike)
             self._widen(model)
-        return []
 
     def _run_errands(self) -> None:
         """A moment's worth of them, and then whatever comes next, are expected in time."""
@@ -271,7 +223,7 @@ class Engine:
         left = list(tickets)
         error = _try(lambda: self._paint(left))
         if error and len(tickets) == 1:
-            self._end(tickets[0], Failed(error))
+            self._lobby.end(tickets[0], Failed(error))
         elif error:
             _logger.warning("%d drawings at once: %s; now one by one", len(tickets), error)
             for ticket in left:
@@ -280,7 +232,7 @@ class Engine:
     def _paint(self, left: list[Ticket]) -> None:
         """Draw tickets, a chunk of each after the other; those that are done are taken out of `left`."""
         count = len(left)
-        self._seconds_left = self._rates.expect(left[0].order) * count
+        self._lobby.seconds_left = self._lobby.rates.expect(left[0].order) * count
         self._watchdog.expect(self._limits.step_seconds)
         self._metrics.at_once.observe(count)
         try:
@@ -319,25 +271,25 @@ class Engine:
         """Have the pictures kept of what was drawn beside `count` others, itself counted; None was cancelled."""
         if finished is None:
             _logger.info("a drawing was stopped")
-            self._end(ticket, Failed(_cancelled()))
+            self._lobby.end(ticket, Failed(say_cancelled()))
             return
-        self._rates.note(ticket.order, finished.seconds / count)
+        self._lobby.rates.note(ticket.order, finished.seconds / count)
         self._keeper.submit(self._attend, ticket, lambda ticket: self._keep(ticket, finished))
 
     def _rest(self) -> None:
         self._watchdog.rest()
-        self._preparing = ""
+        self._lobby.preparing = ""
 
     def _note_step(self, step: Update) -> None:
         """Expect the next step in time, and let those who wait know."""
         loading = isinstance(step, Preparing)
         self._watchdog.expect(self._limits.load_seconds if loading else self._limits.step_seconds)
-        with self._changed:
-            self._preparing = step.model if loading else ""
+        with self._lobby.changed:
+            self._lobby.preparing = step.model if loading else ""
             if isinstance(step, Drawing):
-                self._seconds_left = step.seconds_left
-            self._drop_expired()
-            self._tell_line()
+                self._lobby.seconds_left = step.seconds_left
+            self._lobby.drop_expired()
+            self._lobby.tell_line()
 
     # The keeper's thread.
 
@@ -345,17 +297,17 @@ class Engine:
         """Do some work for a ticket; whatever fails is told to whoever waits for it."""
         error = _try(lambda: work(ticket))
         if error:
-            self._end(ticket, Failed(error))
+            self._lobby.end(ticket, Failed(error))
 
     def _keep(self, ticket: Ticket, finished: Finished) -> None:
         if ticket.cancelled:
-            raise _cancelled()
+            raise say_cancelled()
         if ticket.keep:
             ticket.keep(ticket, finished.generation)
         self._metrics.drawing_seconds.observe(finished.seconds)
         self._metrics.pictures.inc(len(finished.generation.images))
         self._metrics.flagged.inc(sum(verdict.flagged for verdict in finished.generation.verdicts or ()))
-        self._end(ticket, finished)
+        self._lobby.end(ticket, finished)
 
     # The watchdog's thread.
 
@@ -363,59 +315,22 @@ class Engine:
         """The device hangs, which only a new process mends: say so to everybody, then leave."""
         self._metrics.device_trouble.labels("hang").inc()
         _logger.critical("no sign of life from the device; ending the process")
-        with self._changed:
-            self._closing = True
-            error = DeviceError("the device hangs", hint="the server starts anew; try again in a minute")
-            for ticket in list(self._open):
-                self._end(ticket, Failed(error))
+        error = DeviceError("the device hangs", hint="the server starts anew; try again in a minute")
+        self._lobby.close(error, at_once=True)
         self._abort(os.EX_SOFTWARE)
-
-    # With the lock, or without.
-
-    def _end(self, ticket: Ticket, outcome: Outcome) -> None:
-        with self._changed:
-            if ticket not in self._open:
-                return
-            self._open.remove(ticket)
-            ticket.tell(outcome)
-            self._metrics.drawings.labels(_name(outcome)).inc()
-            self._changed.notify_all()
-
-    def _drop_expired(self) -> None:
-        now = self._clock()
-        for ticket in self._queue.in_order():
-            if ticket.deadline <= now:
-                self._queue.remove(ticket)
-                message = f"not begun within {self._limits.patience:.0f} seconds"
-                self._end(ticket, Failed(Cancelled(message, hint="there is a crowd here; try again later")))
-
-    def _tell_line(self) -> None:
-        """Tell everybody who waits their place, and how long it takes until their pictures are there."""
-        waiting = self._queue.in_order()
-        busy = len(self._open) > len(waiting)
-        before = self._seconds_left if busy else 0.0
-        expected = itertools.accumulate((self._rates.expect(ticket.order) for ticket in waiting), initial=before)
-        for place, (ticket, seconds) in enumerate(zip(waiting, itertools.islice(expected, 1, None), strict=True), 1):
-            ticket.tell(Waiting(place, seconds, self._preparing))
 
 
 def _try(work: Callable[[], None]) -> DalleMiniError | None:
-    """Do some work; what went wrong, in words that anybody may read."""
+    """Do some work; what went wrong, in words that anybody may read.
+
+    Failures are remembered, and must not keep the pictures that their tracebacks reach.
+    """
     try:
         work()
     except DalleMiniError as error:
-        return error
+        error.__cause__ = error.__context__ = None
+        return error.with_traceback(None)
     except Exception:
         _logger.exception("a drawing failed")
         return DalleMiniError("something went wrong here", hint="it has been noted; please try again")
     return None
-
-
-def _cancelled() -> Cancelled:
-    return Cancelled("this drawing was cancelled", hint="order it again if you want it after all")
-
-
-def _name(outcome: Outcome) -> str:
-    if isinstance(outcome, Finished):
-        return "finished"
-    return "cancelled" if isinstance(outcome.error, Cancelled) else "failed"

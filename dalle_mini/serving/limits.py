@@ -19,6 +19,8 @@ _PAGE_POLICY = (
     "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; "
     "connect-src 'self' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors {}"
 )
+_EVENTS = "/gradio_api/"
+"""What happens on the page is told there; whole files are sent elsewhere."""
 _PAGE_BYTES = 16 * 2**20
 _logger = logging.getLogger(__name__)
 
@@ -28,7 +30,7 @@ def is_ours(path: str) -> bool:
 
 
 class BodyLimit:
-    """Refuses requests to the API of more than `max_bytes`, read or only announced."""
+    """Refuses requests to the API, and events of the page, of more than `max_bytes`, read or only announced."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app, self._max_bytes = app, max_bytes
@@ -36,7 +38,8 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        most = self._max_bytes if is_ours(scope["path"]) else _PAGE_BYTES
+        is_limited = is_ours(scope["path"]) or scope["path"].startswith(_EVENTS)
+        most = self._max_bytes if is_limited else _PAGE_BYTES
         announced = Headers(scope=scope).get("content-length", "0")
         if not announced.isdecimal() or len(announced) > 18 or int(announced) > most:
             problem = Problem(type="TooLarge", message=f"more than {most:,} bytes", hint="send less")

@@ -19,17 +19,27 @@ class FairQueue:
     def __len__(self) -> int:
         return sum(map(len, self._lines.values()))
 
+    def __contains__(self, ticket: Ticket) -> bool:
+        return ticket in self._lines.get(ticket.client, ())
+
     def push(self, ticket: Ticket) -> None:
         self._lines.setdefault(ticket.client, collections.deque()).append(ticket)
 
-    def remove(self, ticket: Ticket) -> None:
-        """Take a ticket out of the middle; ValueError if it is not there."""
-        if ticket.client not in self._lines:
-            raise ValueError(f"no ticket of {ticket.client!r} waits")
+    def discard(self, ticket: Ticket) -> bool:
+        """Take a ticket out of the middle; False if it is not there."""
+        if ticket not in self:
+            return False
         line = self._lines[ticket.client]
         line.remove(ticket)
         if not line:
             del self._lines[ticket.client]
+        return True
+
+    def pull(self, ticket: Ticket) -> None:
+        """Take a ticket whose turn it is; its client's next one comes behind everybody's."""
+        self.discard(ticket)
+        if ticket.client in self._lines:
+            self._lines.move_to_end(ticket.client)
 
     def in_order(self) -> list[Ticket]:
         """All tickets as their turns will come: the first of every client, then the second of each, and so on."""
@@ -41,7 +51,5 @@ class FairQueue:
         tickets = self.in_order()
         batch = [ticket for ticket in tickets if alike(ticket) == alike(tickets[0])][:most]
         for ticket in batch:
-            self.remove(ticket)
-            if ticket.client in self._lines:
-                self._lines.move_to_end(ticket.client)
+            self.pull(ticket)
         return batch

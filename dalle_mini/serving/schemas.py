@@ -13,7 +13,7 @@ from dalle_mini.serving.answers import Problem
 from dalle_mini.serving.answers import describe as describe_error
 from dalle_mini.serving.store import Record
 from dalle_mini.serving.tickets import Ticket
-from dalle_mini.serving.updates import Drawing, Failed, Finished, Preparing, Update, Waiting
+from dalle_mini.serving.updates import Drawing, Failed, Finished, Held, Preparing, Update, Waiting
 
 API = "/api/v1"
 State = Literal["waiting", "preparing", "drawing", "finished", "failed"]
@@ -202,6 +202,8 @@ def describe_found(found: Ticket | Record) -> Generation:
 def describe_update(id: str, update: Update) -> Generation:
     """How a drawing that is under way stands."""
     match update:
+        case Held(_, seconds):
+            return _generation(id, "waiting", seconds_left=_finite(seconds))
         case Waiting(place, seconds):
             return _generation(id, "waiting", place=place, seconds_left=_finite(seconds))
         case Preparing():

@@ -45,23 +45,27 @@ class Service:
 
     def read_order(self, request: GenerationRequest) -> Order:
         """What the API was asked for; ConfigError and PromptError say what can't be drawn."""
-        for text in (request.prompt, request.not_this or "", request.morph_to):
+        model = self._find_model(request.model)
+        defaults = read_defaults(model)
+        defaults = dataclasses.replace(defaults, images=min(defaults.images, self.settings.max_images), candidates=None)
+        canvas = request.canvas.read() if request.canvas else None
+        settings = request.settings(defaults)
+        order = Order(model, request.prompt, settings, request.seed, request.way(), canvas, request.animation)
+        self.require_bounds(order)
+        return order
+
+    def require_bounds(self, order: Order) -> None:
+        """PromptError or ConfigError for what is more than this server draws, for whomever."""
+        for text in (order.prompt, order.settings.not_this, order.way.morph_to):
             if len(text) > self.settings.max_prompt:
                 hint = f"use at most {self.settings.max_prompt:,}"
                 raise PromptError(f"the prompt has {len(text):,} characters", hint=hint)
-        most = self.settings.max_images
-        if request.images and request.images > most:
-            hint = f"this server draws at most {most} at a time"
-            raise ConfigError(f"images={request.images} is too many", hint=hint)
-        if request.candidates and request.candidates > self.settings.max_candidates:
+        if order.settings.images > self.settings.max_images:
+            hint = f"this server draws at most {self.settings.max_images} at a time"
+            raise ConfigError(f"images={order.settings.images} is too many", hint=hint)
+        if (order.settings.candidates or 0) > self.settings.max_candidates:
             hint = f"this server draws at most {self.settings.max_candidates} to choose from"
-            raise ConfigError(f"candidates={request.candidates} is too many", hint=hint)
-        model = self._find_model(request.model)
-        defaults = read_defaults(model)
-        defaults = dataclasses.replace(defaults, images=min(defaults.images, most), candidates=None)
-        canvas = request.canvas.read() if request.canvas else None
-        settings = request.settings(defaults)
-        return Order(model, request.prompt, settings, request.seed, request.way(), canvas, request.animation)
+            raise ConfigError(f"candidates={order.settings.candidates} is too many", hint=hint)
 
     def list_models(self) -> list[Model]:
         """The main model, then every release."""
@@ -119,6 +123,7 @@ def build_service(
         limits=EngineLimits(
             waiting=settings.queue_size,
             per_client=settings.per_client,
+            held=settings.held,
             patience=settings.patience_seconds,
             step_seconds=settings.step_seconds,
             load_seconds=settings.load_seconds,
@@ -140,7 +145,12 @@ def build_service(
         shares=shares,
         metrics=metrics,
         keys=Keys(settings.api_keys),
-        buckets=Buckets(settings.orders_per_minute, settings.orders_at_once),
+        buckets=Buckets(
+            settings.orders_per_minute,
+            settings.orders_at_once,
+            most_in_line=settings.held,
+            patience=settings.patience_seconds,
+        ),
     )
 
 

@@ -28,6 +28,7 @@ class Settings:
 
     queue_size: int = _setting(32, "drawings that may wait", least=0)
     per_client: int = _setting(8, "drawings of one caller, waiting or drawn", least=1)
+    held: int = _setting(64, "page visitors over a limit who go on by themselves in turn; others are refused", least=0)
     at_once: int = _setting(8, "drawings made at once where several wait and it pays; 1: one by one", least=1)
     patience_seconds: float = _setting(600, "what has waited longer is not begun", least=1)
     step_seconds: float = _setting(300, "a device without a sign of life for so long ends the process", least=1)
@@ -46,8 +47,8 @@ class Settings:
         pattern=r"https?://[^\s/?#\"'<>@]+(/[^\s?#\"'<>]*)?",
     )
     max_body_kilobytes: int = _setting(4096, "the largest request to the API", least=1)
-    max_prompt: int = _setting(2000, "characters of a prompt to the API", least=1)
-    max_images: int = _setting(36, "pictures of one drawing by the API", least=1, most=MAX_IMAGES)
+    max_prompt: int = _setting(2000, "characters of a prompt", least=1)
+    max_images: int = _setting(36, "pictures of one drawing", least=1, most=MAX_IMAGES)
     max_candidates: int = _setting(144, "pictures drawn to choose from", least=1, most=MAX_CANDIDATES)
     orders_per_minute: float = _setting(30, "drawings that one address, or one key, may order a minute", least=0.01)
     orders_at_once: int = _setting(10, "as many at once after a pause", least=1)

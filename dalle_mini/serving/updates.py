@@ -1,7 +1,7 @@
 """What there is to tell of a drawing while it is made; the last is `Finished` or `Failed`."""
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from dalle_mini.config import GenerationConfig
 from dalle_mini.errors import DalleMiniError
@@ -10,6 +10,18 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from dalle_mini.generation import Generation
+
+
+Limit = Literal["room", "own", "ration"]
+"""What holds a visitor back: no more may wait, their own drawings are too many, or they ordered too often."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Held:
+    """A visitor over a limit, who goes on in about so many seconds, infinite where nobody knows."""
+
+    limit: Limit
+    seconds: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,5 +65,5 @@ class Failed:
     error: DalleMiniError
 
 
-Update = Waiting | Preparing | Drawing | Finished | Failed
+Update = Held | Waiting | Preparing | Drawing | Finished | Failed
 Outcome = Finished | Failed

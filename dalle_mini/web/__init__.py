@@ -8,3 +8,5 @@ import os
 
 # Read by Gradio whenever it would report to its makers, or look for a newer version of itself.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+# It remembers so many events, and makes tables of them whenever one fails.
+os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"

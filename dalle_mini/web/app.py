@@ -6,7 +6,7 @@ import gradio as gr
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from dalle_mini.serving.answers import answer_errors
+from dalle_mini.serving.answers import NotFound, answer_errors
 from dalle_mini.serving.http import find_visitor
 from dalle_mini.serving.service import Service
 from dalle_mini.web import examples, install, routes, sharing, steps, story, uploads, workshop
@@ -21,8 +21,14 @@ _HEAD = f'{install.HEAD}<script type="module" src="page/main.js"></script>'
 
 def build_app(service: Service) -> FastAPI:
     """The page of a service."""
-    public, buckets = service.settings.public, service.buckets
-    studio = Studio(service.engine, service.model, ranker=service.ranker, public=public, buckets=buckets)
+    studio = Studio(
+        service.engine,
+        service.model,
+        ranker=service.ranker,
+        public=service.settings.public,
+        buckets=service.buckets,
+        require=service.require_bounds,
+    )
     pictures, brought, drawn = Pictures(public=studio.public), Uploads(), examples.read_examples()
     app = build_routes(service, pictures, brought)
     if drawn:
@@ -65,6 +71,12 @@ def build_routes(service: Service, pictures: Pictures, brought: Uploads) -> Fast
         app.include_router(module.build_router(pictures))
     app.include_router(uploads.build_router(brought))
     answer_errors(app, app.routes)
+    app.add_api_route("/gradio_api/call/{rest:path}", refuse_call, methods=["GET", "POST"])
     app.mount("/page", StaticFiles(directory=ASSETS / "page"))
     app.mount("/icons", StaticFiles(directory=install.ICONS))
     return app
+
+
+def refuse_call() -> None:
+    """What Gradio offers to programs: ours have the API, with its keys."""
+    raise NotFound("the page is no interface for programs", hint="see /api/v1/docs for the one that is")

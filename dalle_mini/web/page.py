@@ -18,11 +18,11 @@ from dalle_mini.web.box import Box
 from dalle_mini.web.canvas import Canvas
 from dalle_mini.web.examples import Example
 from dalle_mini.web.links import describe, find_model, read_link
-from dalle_mini.web.order import read_order
-from dalle_mini.web.parts import Changes, make_html
+from dalle_mini.web.order import read_order, read_seed
+from dalle_mini.web.parts import Blocks, Changes, make_html
 from dalle_mini.web.pictures import Pictures
 from dalle_mini.web.settings import SettingsPanel
-from dalle_mini.web.studio import ROOM, Finished, Studio
+from dalle_mini.web.studio import Finished, Held, Studio
 from dalle_mini.web.styles import StyleChips
 from dalle_mini.web.underlay import TokensBelow, Underlay, UnderlayPanel
 from dalle_mini.web.uploads import Uploads
@@ -30,6 +30,7 @@ from dalle_mini.web.words import FIRST, Words, choose_words, read_words
 
 _FIELDS = ("box", "settings")
 """Parts of the copy that Gradio's own components show."""
+_SPARE_THREADS = 16
 _logger = logging.getLogger(__name__)
 
 
@@ -51,7 +52,7 @@ class Page:
         self.studio, self.examples, self.name_visitor = studio, examples, name_visitor
         self.i18n = gr.I18n(**{language: words.select(*_FIELDS) for language, words in read_words().items()})
         first = read_words()[FIRST]
-        with gr.Blocks(title="DALL·E mini", analytics_enabled=False, fill_width=True) as self.blocks:
+        with Blocks(title="DALL·E mini", analytics_enabled=False, fill_width=True) as self.blocks:
             self.header = make_html(markup.render_header(first), "header")
             self.box = Box(self.i18n)
             self.styles = StyleChips(first, studio.model)
@@ -60,7 +61,9 @@ class Page:
             self.canvas = Canvas(first, pictures, examples, blanks=int(self.settings.images.value))
             self.footer = make_html(markup.render_footer(first), "footer")
             self._connect()
-        self.blocks.queue(max_size=4 * ROOM, api_open=False)
+        # Every visitor who waits or is held keeps one of Gradio's threads, and so that it has some for all else:
+        self.blocks.max_threads = studio.room + _SPARE_THREADS
+        self.blocks.queue(max_size=studio.room, api_open=False)
 
     def _connect(self) -> None:
         box, settings, canvas, underlay = self.box, self.settings, self.canvas, self.underlay
@@ -137,13 +140,16 @@ class Page:
             order = read_order(*fields)
             order = underlay.put_under(order) if underlay else order
             with contextlib.closing(self.studio.draw(order, visitor=self.name_visitor(request))) as updates:
-                # What is refused is so by now, and the pictures of before stay.
-                first = self.canvas.show(words, next(updates))
-                lying = self.underlay.show(words, underlay, order.model)
-                yield self.canvas.begin(words, order.settings.images) | self.box.show_busy() | lying | first
+                # The pictures of before stay until this drawing is in the line.
+                ready = self.box.show_busy()
+                sheet = self.canvas.begin(words, order.settings.images)
+                sheet |= self.underlay.show(words, underlay, order.model)
                 for update in updates:
+                    if not isinstance(update, Held):
+                        ready, sheet = ready | sheet, {}
                     done = self.box.show_idle() if isinstance(update, Finished) else {}
-                    yield self.canvas.show(words, update) | done
+                    yield ready | self.canvas.show(words, update) | done
+                    ready = {}
         except DalleMiniError as error:
             yield self.canvas.tell_error(error) | self.box.show_idle()
         except Exception:
@@ -172,17 +178,31 @@ class Page:
 
     def keep_seed(self, request: gr.Request, event: gr.EventData) -> Changes:
         """Put a seed into its field, where it can be seen."""
-        told = self.canvas.tell(choose_language(request)("status.seed", seed=event.value))
-        return {self.settings.seed: event.value, self.settings.panel: gr.update(open=True)} | told
+        seed = read_value(event)
+        try:
+            read_seed(seed)
+        except DalleMiniError as error:
+            return self.canvas.tell_error(error)
+        told = self.canvas.tell(choose_language(request)("status.seed", seed=seed))
+        return {self.settings.seed: seed, self.settings.panel: gr.update(open=True)} | told
 
     def explain(self, request: gr.Request, event: gr.EventData) -> Changes:
-        return self.canvas.explain(choose_language(request), str(event.value))
+        return self.canvas.explain(choose_language(request), read_value(event))
 
     def show_example(self, request: gr.Request, event: gr.EventData) -> Changes:
-        index = int(event.value)
-        return {self.box.prompt: self.examples[index].prompt} | self.canvas.show_example(
-            choose_language(request), index
-        )
+        value = read_value(event)
+        if value not in map(str, range(len(self.examples))):
+            return self.canvas.tell(choose_language(request)("status.lost"), error=True)
+        index = int(value)
+        shown = self.canvas.show_example(choose_language(request), index)
+        return {self.box.prompt: self.examples[index].prompt} | shown
+
+
+def read_value(event: gr.EventData) -> str:
+    """What a script of the page told with an event; whoever pretends to be it may tell anything."""
+    with contextlib.suppress(AttributeError, TypeError):  # nothing was told
+        return str(event.value)
+    return ""
 
 
 def choose_language(request: gr.Request) -> Words:

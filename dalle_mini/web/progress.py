@@ -6,13 +6,17 @@ from pathlib import Path
 from dalle_mini.config import GenerationConfig
 from dalle_mini.generation import Generation
 from dalle_mini.web import markup
-from dalle_mini.web.studio import Drawing, Preparing, Waiting
+from dalle_mini.web.studio import Drawing, Held, Preparing, Waiting
 from dalle_mini.web.words import Words
 
+_HELD = {"room": "held.full", "own": "held.busy", "ration": "held.quick"}
 
-def render_progress(words: Words, update: Waiting | Preparing | Drawing) -> str:
+
+def render_progress(words: Words, update: Held | Waiting | Preparing | Drawing) -> str:
     """The status line of a drawing that is not finished."""
     match update:
+        case Held(limit, seconds):
+            return markup.render_status(words(_HELD[limit]), detail=_count_down(words, seconds))
         case Waiting(place, seconds):
             line = words("status.waiting", place=place) if place > 1 else words("status.next")
             detail = words("status.about", time=describe_seconds(seconds)) if math.isfinite(seconds) else ""
@@ -35,6 +39,15 @@ def describe_seconds(seconds: float) -> str:
     if seconds < 10:
         return f"{seconds:.1f} s"
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _count_down(words: Words, seconds: float) -> str:
+    """In whole seconds, or minutes; nothing where nobody knows."""
+    if not math.isfinite(seconds):
+        return ""
+    if seconds < 1:
+        return words("held.soon")
+    return words("held.in", time=f"{seconds:.0f} s" if seconds < 120 else describe_seconds(seconds))
 
 
 def _describe_drawing(words: Words, settings: GenerationConfig) -> str:

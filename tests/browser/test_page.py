@@ -187,8 +187,8 @@ PROMPTS = {
     "🐱🚀": "Emoji were spelled out.",
     "<img src=x onerror=alert(1)><script>alert(2)</script><b>a fox</b>": "Read as",
     "a fox ${alert(1)} {{constructor}} `x` \"'&lt;": "a fox ${alert(1)} {{constructor}}",
-    "a red car " * 1000: "There was no room for",
-    "abcdefghij" * 1000: "There was no room for",
+    "a red car " * 190: "There was no room for",
+    "abcdefghij" * 190: "There was no room for",
     "красная машина на пляже": "Read as",
     "a red\x07 car\x00": "a red",
 }
@@ -209,7 +209,7 @@ def test_any_prompt_is_drawn_and_shown_as_text(open_page: OpenPage) -> None:
 REFUSALS = {
     "": "The prompt is empty. Describe a picture in words, such as 'a red car at the beach'.",
     "\u200b\x07": "can be read. Describe a picture in words",
-    "x" * 30_000: "The prompt has 30,000 characters. Use at most 20,000.",
+    "x" * 15_000: "The prompt has 15,000 characters. Use at most 2,000.",
 }
 SEEDS = ("abc", "-1", "1.5", "4294967296", "<b>7</b>", "9" * 5000)
 

@@ -11,7 +11,16 @@ from clocks import Clock
 from quick_models import CHUNKS, Gate, QuickModel, make_painter
 
 from dalle_mini.config import GenerationConfig
-from dalle_mini.errors import Cancelled, CheckpointError, Closing, DalleMiniError, OutputError, Overloaded, PromptError
+from dalle_mini.errors import (
+    Cancelled,
+    CheckpointError,
+    Closing,
+    DalleMiniError,
+    DeviceError,
+    OutputError,
+    Overloaded,
+    PromptError,
+)
 from dalle_mini.serving.engine import Engine, EngineLimits
 from dalle_mini.serving.metrics import Metrics
 from dalle_mini.serving.order import Order
@@ -436,3 +445,20 @@ def test_a_setting_keeps_drawings_apart(crowd, gate: Gate, model: QuickModel) ->
     tickets = crowd(3, at_once=1)
     gate.open()
     assert all(ticket.result() for ticket in tickets)
+
+
+def test_a_failure_that_is_remembered_keeps_nothing_of_the_drawing(start: Start, gate: Gate, model: QuickModel) -> None:
+    gate.open()
+    engine = start()
+
+    def trip(chunk: int) -> None:
+        try:
+            raise ZeroDivisionError
+        except ZeroDivisionError as error:
+            raise DeviceError("no more of this") from error
+
+    model.on_chunk = lambda chunk: model.drawn == ["a picture"] or trip(chunk)
+    failed = wait_for(engine.submit(order(), client="a"), Failed)
+    assert isinstance(failed, Failed)
+    error = failed.error
+    assert error.__traceback__ is error.__context__ is error.__cause__ is None

@@ -144,7 +144,7 @@ def test_the_command_line_draws_on_a_server(
 def test_a_bot_that_hangs_up_frees_the_device(site: Site, address: str) -> None:
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{address}/generate", json={"prompt": "a cat"}, timeout=0.3)
-    wait_until(lambda: all(ticket.cancelled for ticket in site.service.engine._open))
+    wait_until(lambda: all(ticket.cancelled for ticket in site.service.engine._lobby._open))
     site.gate.open(1)
     wait_until(lambda: site.service.engine.count_open() == 0)
 
