@@ -160,7 +160,7 @@ class Page:
         """Draw on the picture that the brush sent, from its prompt alone; from then on it lies below."""
         words, (model, *_) = choose_language(request), fields
         try:
-            prompt, underlay = self.underlay.read(event.value)
+            prompt, underlay = self.underlay.read(read_value(event))
         except DalleMiniError as error:
             yield self.canvas.tell_error(error)
             return
@@ -178,7 +178,7 @@ class Page:
 
     def keep_seed(self, request: gr.Request, event: gr.EventData) -> Changes:
         """Put a seed into its field, where it can be seen."""
-        seed = read_value(event)
+        seed = str(read_value(event))
         try:
             read_seed(seed)
         except DalleMiniError as error:
@@ -187,10 +187,10 @@ class Page:
         return {self.settings.seed: seed, self.settings.panel: gr.update(open=True)} | told
 
     def explain(self, request: gr.Request, event: gr.EventData) -> Changes:
-        return self.canvas.explain(choose_language(request), read_value(event))
+        return self.canvas.explain(choose_language(request), str(read_value(event)))
 
     def show_example(self, request: gr.Request, event: gr.EventData) -> Changes:
-        value = read_value(event)
+        value = str(read_value(event))
         if value not in map(str, range(len(self.examples))):
             return self.canvas.tell(choose_language(request)("status.lost"), error=True)
         index = int(value)
@@ -198,10 +198,10 @@ class Page:
         return {self.box.prompt: self.examples[index].prompt} | shown
 
 
-def read_value(event: gr.EventData) -> str:
+def read_value(event: gr.EventData) -> Any:
     """What a script of the page told with an event; whoever pretends to be it may tell anything."""
     with contextlib.suppress(AttributeError, TypeError):  # nothing was told
-        return str(event.value)
+        return event.value
     return ""
 
 

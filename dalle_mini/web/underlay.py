@@ -5,7 +5,6 @@ It stays below the box, and under every drawing, until it is taken away.
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
 from html import escape
 
 import gradio as gr
@@ -85,7 +84,7 @@ class UnderlayPanel:
         self.held = gr.State(None)
         self.part = make_html(render_underlay(words, None, shelf.read_side(model)), "underlay", _SCRIPT)
 
-    def read(self, sent: Mapping[str, object]) -> tuple[str, PictureBelow]:
+    def read(self, sent: object) -> tuple[str, PictureBelow]:
         """The prompt and the picture that the brush sent; NotFound and ConfigError where there is nothing to do."""
         try:
             wish = Wish.model_validate(sent)

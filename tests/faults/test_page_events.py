@@ -13,8 +13,8 @@ from served import PATIENCE, Server
 
 MODEL = "the chosen one"
 """Stands for the one that is chosen on the page."""
-FIELDS = ["a red car", MODEL, 1, 2.0, 1.0, 50, 1.0, 0, 0.0, ""]
-"""What the page sends to have a picture drawn."""
+FIELDS = [None, "a red car", MODEL, 1, 2.0, 1.0, 50, 1.0, 0, 0.0, "", "", ""]
+"""What the page sends to have a picture drawn; the first is of the session, whatever is sent."""
 DRAWN = 1
 """Drawings that the tests before the last one order."""
 SENSELESS = "This is not what the page sends. Reload it."
@@ -29,11 +29,11 @@ class Script:
         self.numbers = {event["api_name"]: event["id"] for event in config["dependencies"]}
         (self.model,) = (part["props"]["value"] for part in config["components"] if part["type"] == "dropdown")
 
-    def draw(self, fields: list[Any], **more: Any) -> str:
+    def draw(self, fields: list[Any], event: str = "draw", **more: Any) -> str:
         """Have it drawn; the last that was told, as text."""
         fields = [self.model if field == MODEL else field for field in fields]
         session = secrets.token_hex(8)
-        body = {"data": fields, "fn_index": self.numbers["draw"], "session_hash": session, **more}
+        body = {"data": fields, "fn_index": self.numbers[event], "session_hash": session, **more}
         self.client.post("/gradio_api/queue/join", json=body).raise_for_status()
         with self.client.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as events:
             for line in events.iter_lines():
@@ -85,19 +85,21 @@ def test_visitors_draw_without_a_key_and_programs_with_one(script: Script) -> No
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        (change(0, "x" * 101), "The prompt has 101 characters. Use at most 100."),
-        (change(2, 10), "Images=10 is too many. This server draws at most 9 at a time."),
-        (change(7, 19), "Candidates=19 is too many. This server draws at most 18 to choose from."),
-        (change(0, None), "The prompt is empty."),
-        (change(9, {}), "is not a seed"),
-        (change(9, "9" * 10_000), "is not a seed"),
-        (change(1, "/etc"), "is not in the list"),
-        (change(1, 7), "is not in the list"),
-        (change(2, 1000), "is greater than maximum value"),
-        (change(4, -1), "is less than minimum value"),
-        (change(2, "nine"), SENSELESS),
-        (change(2, None), SENSELESS),
-        (change(5, [1]), SENSELESS),
+        (change(11, "x" * 101), "101 characters. Use at most 100."),
+        (change(12, "x" * 101), "101 characters. Use at most 100."),
+        (change(1, "x" * 101), "The prompt has 101 characters. Use at most 100."),
+        (change(3, 10), "Images=10 is too many. This server draws at most 9 at a time."),
+        (change(8, 19), "Candidates=19 is too many. This server draws at most 18 to choose from."),
+        (change(1, None), "The prompt is empty."),
+        (change(10, {}), "is not a seed"),
+        (change(10, "9" * 10_000), "is not a seed"),
+        (change(2, "/etc"), "is not in the list"),
+        (change(2, 7), "is not in the list"),
+        (change(3, 1000), "is greater than maximum value"),
+        (change(5, -1), "is less than minimum value"),
+        (change(3, "nine"), SENSELESS),
+        (change(3, None), SENSELESS),
+        (change(6, [1]), SENSELESS),
         (FIELDS[:3], SENSELESS),
         ([], SENSELESS),
     ],
@@ -113,6 +115,12 @@ def test_what_is_too_much_or_makes_no_sense_is_told_in_a_sentence(
 @pytest.mark.parametrize("name", ["keep_seed", "explain", "show_example"])
 def test_any_event_is_answered(server: Server, script: Script, name: str, value: Any) -> None:
     assert script.call(name, value).status_code == 200
+    assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize("value", [None, "x", {}, {"value": {"prompt": 1}}, {"value": {"prompt": "a", "tokens": [[]]}}])
+def test_a_brush_that_sends_nonsense_is_answered(server: Server, script: Script, value: Any) -> None:
+    assert "Drawn in" not in script.draw(FIELDS[2:], "repaint", event_data=value)
     assert "Traceback" not in server.log
 
 
