@@ -24,6 +24,7 @@ _SEEN = """() => {
     ? (window.seen = performance.now()) : requestAnimationFrame(look);
   look();
 }"""
+_LOADED = "[...document.images].every((image) => image.complete || image.loading === 'lazy')"
 _SENT = "() => performance.getEntries().reduce((sum, each) => sum + (each.encodedBodySize || 0), 0)"
 
 
@@ -57,7 +58,7 @@ def visit(browser: Browser, address: str, slower: float) -> dict[str, float]:
     ready = page.evaluate("performance.now()")
     page.wait_for_function("window.seen")
     seen = page.evaluate("window.seen")
-    page.wait_for_load_state("networkidle")
+    page.wait_for_function(_LOADED)
     sent = page.evaluate(_SENT)
     context.close()
     return {"seen_seconds": seen / 1000, "ready_seconds": ready / 1000, "kilobytes": sent / 1000}

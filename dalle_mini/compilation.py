@@ -23,7 +23,7 @@ def enable_compilation_cache() -> None:
         return
     folder = cache_folder("compiled")
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     prune(folder, MOST_KEPT)
 
