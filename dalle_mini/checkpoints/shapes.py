@@ -1,7 +1,7 @@
 """The shapes of a model's parameters, as its own `init` makes them.
 
-To ask `init` is to trace the whole model, which for a small one takes most of a second. So what it said is kept in the user's cache
-folder, under a name that changes with whatever could make it say something else.
+To ask `init` is to trace the whole model, which for a small one takes most of a second. So what it said is kept in the
+user's cache folder, under a name that changes with whatever could make it say something else.
 """
 
 import contextlib
