@@ -58,7 +58,13 @@ def find_compiler() -> list[str]:
 
 
 def _digest(compiler: list[str]) -> str:
-    found = [_SOURCE.read_text(), jax.__version__, shlex.join(compiler), platform.machine(), _read_processor()]
+    found = [
+        _SOURCE.read_text(),
+        jax.__version__,
+        shlex.join([*compiler, *_FLAGS]),
+        platform.machine(),
+        _read_processor(),
+    ]
     return hashlib.sha256("\0".join(found).encode()).hexdigest()[:16]
 
 
