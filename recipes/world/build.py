@@ -140,7 +140,9 @@ def fingerprint(series: Series, scenes: int = 64) -> str:
 
 def describe(series: Series, count: int) -> dict[str, Any]:
     """What a set of the first scenes is made from, for its manifest."""
-    settings = {"seed": series.seed, "scenes": count, "held_out": series.held_out}
+    settings: dict[str, Any] = {"seed": series.seed, "scenes": count, "held_out": series.held_out}
+    if series.config.pairs is not None:
+        settings["pairs"] = series.config.pairs
     return settings | {
         "things": series.config.things,
         "sets": list(series.config.sets),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from random import Random
 
-from recipes.world.world import Thing, World
+from recipes.world.world import KINDS, Thing, World
 
 SYMMETRIC = ("next to",)
 SIZES = ("tiny", "giant")
@@ -73,8 +73,7 @@ def is_held_out(world: World, facts: Facts) -> bool:
 def draw_facts(world: World, random: Random) -> Facts:
     """Draw a scene's facts, held out or not, by the shares of `[mix]`."""
     mix = world.mix
-    kinds = ("single", "plain", "count", "pair")
-    (kind,) = random.choices(kinds, [mix[name] for name in kinds])
+    (kind,) = random.choices(KINDS, [mix[name] for name in KINDS])
     if kind == "pair":
         return draw_pair(world, random)
     thing = draw_thing(world, random)
@@ -151,8 +150,7 @@ def free_shares(world: World) -> Mapping[str, float]:
 
     A relation such as "wearing" needs the same few hats all the time, and they are drawn less for it elsewhere.
     """
-    kinds = ("single", "plain", "count", "pair")
-    pairs = world.mix["pair"] / sum(world.mix[kind] for kind in kinds)
+    pairs = world.mix["pair"] / sum(world.mix[kind] for kind in KINDS)
     whole = sum(world.relations.values())
     bound = dict.fromkeys(world.things, 0.0)
     for relation, weight in world.relations.items():

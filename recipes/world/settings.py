@@ -2,7 +2,7 @@
 
 import argparse
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dalle_mini.errors import ConfigError
@@ -42,10 +42,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=int, choices=SIZES, default=SIZE, help="pixels a side")
     parser.add_argument("--things", choices=CHOICES, default=EVERYTHING.things, help="which things there are")
     parser.add_argument("--sets", default=",".join(SETS), help="art sets, with commas between")
+    parser.add_argument("--pairs", type=float, metavar="SHARE", help="share of scenes with two things")
 
 
 def choose(options: argparse.Namespace) -> Settings:
     """What was chosen; ConfigError if there is no such thing."""
     if options.world:
-        return read_settings(options.world)
-    return Settings(options.size, WorldConfig(options.things, tuple(options.sets.split(","))))
+        settings = read_settings(options.world)
+        return replace(settings, config=replace(settings.config, pairs=options.pairs))
+    return Settings(options.size, WorldConfig(options.things, tuple(options.sets.split(",")), options.pairs))

@@ -15,15 +15,18 @@ from recipes.world.packs import unpack
 HERE = Path(__file__).parent
 SETS = ("noto", "flat", "3d", "twemoji")
 CHOICES = ("all", "popular")
+KINDS = ("single", "plain", "count", "pair")
+"""Of scenes, as `[mix]` calls them."""
 TRAITS = ("colors", "materials", "backgrounds", "styles")
 
 
 @dataclass(frozen=True)
 class WorldConfig:
-    """Which things there are, and in which art sets they are drawn."""
+    """Which things there are, in which art sets they are drawn, and which share of the scenes holds two of them."""
 
     things: str = "all"  # or "popular": the 128 that people ask for most
     sets: tuple[str, ...] = SETS
+    pairs: float | None = None  # the share of `world.toml` where None
 
     def __post_init__(self) -> None:
         if self.things not in CHOICES:
@@ -36,6 +39,8 @@ class WorldConfig:
             raise ConfigError(f"no art set is called {unknown[0]!r}", hint=f"choose some of {', '.join(SETS)}")
         if len(set(self.sets)) < len(self.sets):
             raise ConfigError(f"sets has a name twice: {', '.join(self.sets)}", hint="name each art set once")
+        if self.pairs is not None and not 0 <= self.pairs < 1:
+            raise ConfigError(f"a share of {self.pairs} of the scenes can't be pairs", hint="give 0 to 0.99")
 
 
 EVERYTHING = WorldConfig()
@@ -134,6 +139,14 @@ def merged(looks: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str, dict
     return {name: {**looks.get(name, {}), **words.get(name, {})} for name in {**looks, **words}}
 
 
+def read_mix(mix: Mapping[str, float], pairs: float | None) -> dict[str, float]:
+    """`[mix]`, with a share `pairs` of pairs; the other kinds keep their proportions."""
+    if pairs is None:
+        return dict(mix)
+    others = sum(mix[kind] for kind in KINDS if kind != "pair")
+    return {**mix, "pair": others * pairs / (1 - pairs)}
+
+
 @cache
 def load_world(config: WorldConfig = EVERYTHING) -> World:
     """Read the part of the world beside this file that `config` chooses."""
@@ -144,7 +157,7 @@ def load_world(config: WorldConfig = EVERYTHING) -> World:
         sprites=read_sprites(things.values()),
         plurals=words["plurals"],
         relations=table["relations"],
-        mix=table["mix"],
+        mix=read_mix(table["mix"], config.pairs),
         held_out=table["held_out"],
         **{trait: merged(looks[trait], words[trait]) for trait in TRAITS},
     )
