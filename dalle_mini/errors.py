@@ -25,6 +25,10 @@ class DalleMiniError(Exception):
         super().__init__(message)
         self.hint = hint
 
+    def __reduce__(self) -> tuple:
+        """For other processes: what a subclass adds is in its attributes, wherever its constructor wants it."""
+        return _restore, (type(self), self.args, self.__dict__)
+
 
 class ConfigError(DalleMiniError):
     http_status = 400
@@ -72,3 +76,9 @@ class DeviceError(DalleMiniError):
 
 class Cancelled(DalleMiniError):
     http_status = 499
+
+
+def _restore(kind: type[DalleMiniError], args: tuple, attributes: dict) -> DalleMiniError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error

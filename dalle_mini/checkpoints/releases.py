@@ -125,6 +125,13 @@ def find_name(source: str | Path) -> str:
     return found.resolve().name if isinstance(found, Path) else found.name
 
 
+def spell_out(source: str) -> str:
+    """A directory by its whole path, for processes that work elsewhere; a release or a Hub id as it is."""
+    path = Path(source).expanduser()
+    is_release = source in {release.name for release in available_releases()}
+    return source if is_release or not path.is_dir() else str(path.resolve())
+
+
 def _find(name_or_path: str | Path) -> Release:
     if isinstance(name_or_path, Path) or _is_path(name_or_path):
         return Release(find_name(name_or_path), _locate(name_or_path), None, "")

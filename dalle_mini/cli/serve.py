@@ -17,7 +17,7 @@ More is set by environment variables; docs/serving.md tells of them:
 
 {describe_settings()}"""
 
-_SETTINGS = ("dtype", "safety", "contact", "pictures", "public")
+_SETTINGS = ("dtype", "safety", "contact", "pictures", "public", "ray", "ray_replicas", "ray_address")
 
 
 def add_parser(commands: Any) -> None:
@@ -36,6 +36,7 @@ def add_parser(commands: Any) -> None:
     )
     add_dtype(parser)
     _add_safety(parser)
+    _add_ray(parser)
 
 
 def _add_safety(parser: Any) -> None:
@@ -57,6 +58,25 @@ def _add_safety(parser: Any) -> None:
         "--public",
         action=argparse.BooleanOptionalAction,
         help="strangers come here: what was not looked at is blurred, and what was flagged stays so",
+    )
+
+
+def _add_ray(parser: Any) -> None:
+    group = parser.add_argument_group("more than one device", "These need the extra `ray`; see docs/serving.md.")
+    group.add_argument(
+        "--ray",
+        action=argparse.BooleanOptionalAction,
+        help="replicas of Ray Serve draw, each with an accelerator of its own where there are some",
+    )
+    group.add_argument(
+        "--ray-replicas",
+        metavar="N|MIN-MAX",
+        help="how many, or from how few to how many as there is to do, such as 2-16 (default: 2)",
+    )
+    group.add_argument(
+        "--ray-address",
+        metavar="ADDRESS",
+        help="a cluster of Ray that is there: auto, or its address (default: start one on this machine)",
     )
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from dalle_mini.errors import OutputError
 from dalle_mini.serving.answers import Conflict, Forbidden, NotFound
-from dalle_mini.serving.engine import Engine
 from dalle_mini.serving.order import Order
+from dalle_mini.serving.reception import Reception
 from dalle_mini.serving.store import Label, Record, Store
 from dalle_mini.serving.tickets import Ticket
 from dalle_mini.serving.updates import Failed, Finished
@@ -41,7 +41,7 @@ class Receipt:
 class Desk:
     """Orders to tickets, tickets to kept drawings."""
 
-    def __init__(self, engine: Engine, store: Store) -> None:
+    def __init__(self, engine: Reception, store: Store) -> None:
         self._engine, self._store = engine, store
         self._lock = threading.Lock()
         self._receipts: collections.OrderedDict[str, Receipt] = collections.OrderedDict()

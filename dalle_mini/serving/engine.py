@@ -1,14 +1,11 @@
 """The one owner of the device: the page, the API and whoever else wants pictures are its clients.
 
-    submit ─▶ Lobby ─▶ the painter's thread ─▶ the keeper's thread ─▶ Finished
-                │         a batch at a time        stores the pictures
-                └─ full, over a client's cap, closing: Overloaded
-
-Every order gets a ticket, and every ticket an end: pictures, or an error in words.
+Lobby ─▶ the painter's thread, a batch at a time ─▶ Reception, which keeps the pictures
 """
 
 import concurrent.futures
 import contextlib
+import dataclasses
 import functools
 import logging
 import math
@@ -19,14 +16,14 @@ from collections.abc import Callable, Generator, Hashable
 from typing import TYPE_CHECKING
 
 from dalle_mini.checkpoints.releases import find_name
-from dalle_mini.errors import DalleMiniError, DeviceError, PromptRejected
+from dalle_mini.errors import DeviceError
 from dalle_mini.safety.options import SafetyOptions
 from dalle_mini.serving.errands import Errands
-from dalle_mini.serving.lobby import EngineLimits, Lobby, say_cancelled, say_closing
+from dalle_mini.serving.lobby import EngineLimits, say_cancelled, say_closing
 from dalle_mini.serving.metrics import Metrics
-from dalle_mini.serving.order import Order
 from dalle_mini.serving.painter import Painter, Step
-from dalle_mini.serving.tickets import Keep, Ticket
+from dalle_mini.serving.reception import Reception, attempt
+from dalle_mini.serving.tickets import Ticket
 from dalle_mini.serving.updates import Drawing, Failed, Finished, Preparing, Update
 from dalle_mini.serving.watchdog import Watchdog
 
@@ -45,9 +42,8 @@ def leave(status: int) -> None:
     os._exit(status)
 
 
-class Engine:
-    """Draws orders, several at once where that pays, fairly between clients. `start` it first, `drain` or `close` it
-    last."""
+class Engine(Reception):
+    """Draws orders here, several at once where that pays."""
 
     def __init__(
         self,
@@ -59,20 +55,16 @@ class Engine:
         clock: Callable[[], float] = time.monotonic,
         abort: Callable[[int], object] = leave,
     ) -> None:
-        self._painter, self._limits, self._clock, self._abort = painter, limits or EngineLimits(), clock, abort
-        self._safety, self._metrics = safety or SafetyOptions(), metrics or Metrics()
-        self._lobby = Lobby(self._limits, self._metrics, clock=clock)
+        super().__init__(limits=limits, safety=safety, metrics=metrics, clock=clock)
+        self._painter, self._abort = painter, abort
         self._errands = Errands(clock=clock)
         self._stopped = False
-        self._trouble = "the model is being loaded"
+        self._trouble, self._loading_ended = "the model is being loaded", threading.Event()
         self._watchdog = Watchdog(self._give_up, clock=clock)
         self._worker = threading.Thread(target=self._work, name="painter", daemon=True)
-        self._keeper = concurrent.futures.ThreadPoolExecutor(1, "keeper")
-        self._metrics.watch("ready", "1 where orders are drawn", lambda: not self.trouble)
 
     @property
     def trouble(self) -> str:
-        """Why nothing is drawn here; empty where all is well."""
         if self._watchdog.stalled:
             return "the device hangs"
         if self._lobby.is_closing:
@@ -83,50 +75,18 @@ class Engine:
 
     @property
     def loaded(self) -> frozenset[str]:
-        """Names of the models that draw at once."""
         return self._painter.loaded
 
-    @property
-    def limits(self) -> EngineLimits:
-        """How much may wait, and for how long."""
-        return self._limits
-
-    def count_open(self) -> int:
-        """Orders that wait, are drawn or are being kept."""
-        return self._lobby.count_open()
-
     def start(self) -> None:
-        """Begin with loading the main model; orders may come at once."""
         self._worker.start()
         self._watchdog.start()
 
-    def submit(self, order: Order, *, client: str, keep: Keep | None = None) -> Ticket:
-        """A ticket for `order`; `keep` is called with its pictures before the ticket tells of them.
-
-        Overloaded where no more may wait, in all or for this client; Closing where the server is being stopped;
-        PromptRejected for what is not drawn, which waits for nothing.
-        """
-        self._check(order)
-        return self._lobby.enter(order, client=client, keep=keep)
-
-    def stand_by(self, order: Order, *, client: str) -> Ticket:
-        """`submit` for somebody who can wait: where there is no room yet, the ticket is `Held` until there is.
-
-        Overloaded where too many are held already.
-        """
-        self._check(order)
-        return self._lobby.stand_by(order, client=client)
-
-    def cancel(self, ticket: Ticket) -> None:
-        """Give a drawing up: at once where it waits, within one chunk of tokens where it is drawn."""
-        self._lobby.cancel(ticket)
+    def wait_until_loaded(self) -> str:
+        """Wait for the main model; why it can't be drawn with, or ""."""
+        self._loading_ended.wait()
+        return self._trouble
 
     def look_back(self, drawn: "Generation", position: int) -> list[concurrent.futures.Future]:
-        """Every picture of a finished drawing as it was when its tokens before `position` were drawn.
-
-        They are made between the chunks of other drawings. A future's error is NotFound where the model is no longer
-        loaded; Overloaded where too many wait; Closing.
-        """
         count = len(drawn.images)
         works = [functools.partial(self._painter.look_back, drawn, index, position) for index in range(count)]
         with self._lobby.changed:
@@ -134,16 +94,7 @@ class Engine:
             self._lobby.changed.notify_all()
         return futures
 
-    def drain(self, seconds: float) -> bool:
-        """Take no new orders, finish those that are here, and stop; False where `seconds` were too few for all."""
-        self._lobby.close(say_closing())
-        with self._lobby.changed:
-            done = self._lobby.changed.wait_for(lambda: not self._lobby.count_open(), seconds)
-        self.close()
-        return done
-
     def close(self) -> bool:
-        """Stop within one chunk of tokens, and tell who still waits; False where that chunk takes too long."""
         self._stopped = True
         self._lobby.close(say_closing(), at_once=True)
         self._errands.close()
@@ -152,14 +103,6 @@ class Engine:
             self._worker.join(_SECONDS_TO_ANSWER)
         self._keeper.shutdown(wait=not self._worker.is_alive())
         return not self._worker.is_alive()
-
-    def _check(self, order: Order) -> None:
-        for text in order.texts:
-            try:
-                self._safety.check(text)
-            except PromptRejected as error:
-                self._metrics.rejections.labels(error.category).inc()
-                raise
 
     # The painter's thread.
 
@@ -174,9 +117,10 @@ class Engine:
             for step in self._painter.warm_up():
                 self._note_step(step)
 
-        error = _try(load)
+        error = attempt(load)
         self._rest()
         self._trouble = f"{find_name(self._painter.main)} can't be loaded" if error else ""
+        self._loading_ended.set()
         if error:
             _logger.warning("not ready: %s", error)
 
@@ -204,7 +148,7 @@ class Engine:
         """A moment's worth of them, and then whatever comes next, are expected in time."""
         if self._errands:
             self._watchdog.expect(self._limits.step_seconds)
-            self._errands.run(_try)
+            self._errands.run(attempt)
             self._watchdog.expect(self._limits.step_seconds)
 
     def _alike(self, ticket: Ticket) -> Hashable:
@@ -213,7 +157,7 @@ class Engine:
     def _widen(self, model: str) -> None:
         """Let those who wait know that the model is made ready for as many as they are."""
         self._note_step(Preparing(model))
-        error = _try(lambda: self._painter.widen(model))
+        error = attempt(lambda: self._painter.widen(model))
         self._rest()
         if error:
             _logger.warning("%s is drawn with one by one", model)
@@ -221,7 +165,7 @@ class Engine:
     def _draw(self, tickets: list[Ticket]) -> None:
         """Draw tickets at once. Where that fails, each is drawn by itself, so that none fails because of another."""
         left = list(tickets)
-        error = _try(lambda: self._paint(left))
+        error = attempt(lambda: self._paint(left))
         if error and len(tickets) == 1:
             self._lobby.end(tickets[0], Failed(error))
         elif error:
@@ -249,7 +193,11 @@ class Engine:
                             drawings[ticket].close()
                             if not left:
                                 self._rest()
-                            self._finish(ticket, step, count)
+                            if step:
+                                self._finish(ticket, dataclasses.replace(step, beside=count))
+                            else:
+                                _logger.info("a drawing was stopped")
+                                self._lobby.end(ticket, Failed(say_cancelled()))
                             continue
                         if isinstance(step, Drawing) and ticket not in begun:
                             begun.add(ticket)
@@ -267,15 +215,6 @@ class Engine:
         drawings = [self._painter.paint(orders[0])] if len(orders) == 1 else self._painter.paint_together(orders)
         return dict(zip(tickets, drawings, strict=True))
 
-    def _finish(self, ticket: Ticket, finished: Finished | None, count: int) -> None:
-        """Have the pictures kept of what was drawn beside `count` others, itself counted; None was cancelled."""
-        if finished is None:
-            _logger.info("a drawing was stopped")
-            self._lobby.end(ticket, Failed(say_cancelled()))
-            return
-        self._lobby.rates.note(ticket.order, finished.seconds / count)
-        self._keeper.submit(self._attend, ticket, lambda ticket: self._keep(ticket, finished))
-
     def _rest(self) -> None:
         self._watchdog.rest()
         self._lobby.preparing = ""
@@ -291,24 +230,6 @@ class Engine:
             self._lobby.drop_expired()
             self._lobby.tell_line()
 
-    # The keeper's thread.
-
-    def _attend(self, ticket: Ticket, work: Callable[[Ticket], None]) -> None:
-        """Do some work for a ticket; whatever fails is told to whoever waits for it."""
-        error = _try(lambda: work(ticket))
-        if error:
-            self._lobby.end(ticket, Failed(error))
-
-    def _keep(self, ticket: Ticket, finished: Finished) -> None:
-        if ticket.cancelled:
-            raise say_cancelled()
-        if ticket.keep:
-            ticket.keep(ticket, finished.generation)
-        self._metrics.drawing_seconds.observe(finished.seconds)
-        self._metrics.pictures.inc(len(finished.generation.images))
-        self._metrics.flagged.inc(sum(verdict.flagged for verdict in finished.generation.verdicts or ()))
-        self._lobby.end(ticket, finished)
-
     # The watchdog's thread.
 
     def _give_up(self) -> None:
@@ -318,19 +239,3 @@ class Engine:
         error = DeviceError("the device hangs", hint="the server starts anew; try again in a minute")
         self._lobby.close(error, at_once=True)
         self._abort(os.EX_SOFTWARE)
-
-
-def _try(work: Callable[[], None]) -> DalleMiniError | None:
-    """Do some work; what went wrong, in words that anybody may read.
-
-    Failures are remembered, and must not keep the pictures that their tracebacks reach.
-    """
-    try:
-        work()
-    except DalleMiniError as error:
-        error.__cause__ = error.__context__ = None
-        return error.with_traceback(None)
-    except Exception:
-        _logger.exception("a drawing failed")
-        return DalleMiniError("something went wrong here", hint="it has been noted; please try again")
-    return None

@@ -49,8 +49,7 @@ class Errands:
             if self._is_closed:
                 raise _closing()
             if len(self._waiting) + len(errands) > MOST:
-                hint = f"try again in {_RETRY:.0f} seconds"
-                raise Overloaded("many people are watching at the moment", hint=hint, retry_after=_RETRY)
+                raise say_crowded()
             self._waiting.extend(errands)
         return [errand.future for errand in errands]
 
@@ -76,6 +75,11 @@ class Errands:
     def _pop(self) -> Errand | None:
         with self._lock:
             return self._waiting.popleft() if self._waiting else None
+
+
+def say_crowded() -> Overloaded:
+    hint = f"try again in {_RETRY:.0f} seconds"
+    return Overloaded("many people are watching at the moment", hint=hint, retry_after=_RETRY)
 
 
 def _closing() -> Closing:

@@ -45,7 +45,7 @@ class Lobby:
     """All tickets that have not ended. `changed` guards them, and is notified of what happens to them.
 
     Whoever draws says how many seconds are left until the next one is taken (`seconds_left`), which model all wait for
-    (`preparing`), and how many draw beside one another (`drawers`).
+    (`preparing`), how many draw beside one another (`drawers`), and how many of those who were taken wait (`ahead`).
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Lobby:
     ) -> None:
         self.changed = threading.Condition()
         self.rates = Rates()
-        self.seconds_left, self.preparing, self.drawers = math.inf, "", drawers
+        self.seconds_left, self.preparing, self.drawers, self.ahead = math.inf, "", drawers, 0
         self.is_closing = False
         self._limits, self._metrics, self._clock = limits, metrics, clock
         self._line, self._held = FairQueue(), FairQueue()
@@ -154,7 +154,7 @@ class Lobby:
             before = self.seconds_left if len(self._open) > len(waiting) else 0.0
             expected = (self.rates.expect(ticket.order) / self.drawers for ticket in waiting)
             starts = list(itertools.accumulate(expected, initial=before))
-            for place, (ticket, seconds) in enumerate(zip(waiting, starts[1:], strict=True), 1):
+            for place, (ticket, seconds) in enumerate(zip(waiting, starts[1:], strict=True), 1 + self.ahead):
                 ticket.tell(Waiting(place, seconds, self.preparing))
             ends = dict(zip(waiting, starts[1:], strict=True))
             # A place is free whenever one of the line is begun; a client may have another one when one has ended.

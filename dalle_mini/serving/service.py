@@ -1,16 +1,20 @@
 """All that one server has, put together from its settings."""
 
 import dataclasses
+import functools
+import math
 
-from dalle_mini.checkpoints.releases import Release, available_releases, find_name, home
+from dalle_mini.checkpoints.releases import Release, available_releases, find_name, home, spell_out
 from dalle_mini.config import suggest
 from dalle_mini.errors import CheckpointError, ConfigError, PromptError
 from dalle_mini.serving.callers import Buckets, Keys
 from dalle_mini.serving.desk import Desk
 from dalle_mini.serving.engine import Engine, EngineLimits
+from dalle_mini.serving.fleet import LOOKS, Fleet
 from dalle_mini.serving.metrics import Metrics
 from dalle_mini.serving.order import Order
 from dalle_mini.serving.painter import Painter
+from dalle_mini.serving.reception import Reception
 from dalle_mini.serving.schemas import GenerationRequest, Model
 from dalle_mini.serving.settings import Settings
 from dalle_mini.serving.shares import Shares, open_shares
@@ -28,7 +32,7 @@ class Service:
     model: str
     ranker: str | None
     settings: Settings
-    engine: Engine
+    engine: Reception
     store: Store
     desk: Desk
     shares: Shares
@@ -117,21 +121,12 @@ def build_service(
         keep_seconds=settings.keep_days * 86400,
         max_bytes=settings.store_megabytes * 2**20,
     )
-    engine = Engine(
-        painter
-        or Painter(model, ranker=ranker, dtype=settings.dtype, safety=safety, public=settings.public, metrics=metrics),
-        limits=EngineLimits(
-            waiting=settings.queue_size,
-            per_client=settings.per_client,
-            held=settings.held,
-            patience=settings.patience_seconds,
-            step_seconds=settings.step_seconds,
-            load_seconds=settings.load_seconds,
-            at_once=settings.at_once,
-        ),
-        safety=safety,
-        metrics=metrics,
-    )
+    if settings.ray:
+        # Folders are looked for on each machine, whatever a process there works in.
+        model, ranker = spell_out(model), ranker and spell_out(ranker)
+        engine: Reception = build_fleet(model, settings, ranker=ranker, metrics=metrics)
+    else:
+        engine = build_engine(model, settings, ranker=ranker, painter=painter, metrics=metrics)
     shares = open_shares(settings)
     metrics.watch("store_bytes", "Bytes of kept drawings", store.count_bytes)
     metrics.watch("shared_bytes", "Bytes of shared pages", shares.count_bytes)
@@ -151,6 +146,59 @@ def build_service(
             most_in_line=settings.held,
             patience=settings.patience_seconds,
         ),
+    )
+
+
+def build_engine(
+    model: str,
+    settings: Settings,
+    *,
+    ranker: str | None = None,
+    painter: Painter | None = None,
+    metrics: Metrics | None = None,
+) -> Engine:
+    """An engine that draws on this process's device."""
+    safety, metrics = settings.safety_options, metrics or Metrics()
+    return Engine(
+        painter
+        or Painter(model, ranker=ranker, dtype=settings.dtype, safety=safety, public=settings.public, metrics=metrics),
+        limits=_find_limits(settings),
+        safety=safety,
+        metrics=metrics,
+    )
+
+
+def build_fleet(model: str, settings: Settings, *, ranker: str | None, metrics: Metrics) -> Fleet:
+    """A fleet whose replicas draw by Ray Serve, each with an engine of the same settings."""
+    from dalle_mini.serving.ray_replicas import Bounds, RayReplicas
+
+    least, most = settings.replica_bounds
+    # While some are drawn at once, as many wait beside them.
+    each = 2 * settings.at_once
+    limits = dataclasses.replace(_find_limits(settings), at_once=most * each)
+    # The front has the limits, and the keys. What it has sent is drawn.
+    theirs = dataclasses.replace(
+        settings, api_keys=(), queue_size=each + LOOKS, per_client=each + LOOKS, patience_seconds=math.inf
+    )
+    replicas = RayReplicas(
+        functools.partial(build_engine, model, theirs, ranker=ranker),
+        Bounds(least, most, each, settings.at_once),
+        address=settings.ray_address,
+        hang_seconds=settings.step_seconds,
+        drain_seconds=settings.drain_seconds,
+    )
+    return Fleet(replicas, model, each=each, limits=limits, safety=settings.safety_options, metrics=metrics)
+
+
+def _find_limits(settings: Settings) -> EngineLimits:
+    return EngineLimits(
+        waiting=settings.queue_size,
+        per_client=settings.per_client,
+        held=settings.held,
+        patience=settings.patience_seconds,
+        step_seconds=settings.step_seconds,
+        load_seconds=settings.load_seconds,
+        at_once=settings.at_once,
     )
 
 

@@ -1,5 +1,6 @@
 """What an operator can set, each by an environment variable."""
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -59,6 +60,9 @@ class Settings:
     contact: str = _setting("", "whom to tell about a mistaken refusal, such as `write to me@example.org`")
     pictures: str = _setting("auto", "whether pictures are looked at: `on`, `off` or `auto`", choices=PICTURES)
     public: bool = _setting(False, "strangers come here: nothing is shown unseen, or unblurred (on a Space: yes)")
+    ray: bool = _setting(False, "replicas of Ray Serve draw, here or on more machines")
+    ray_replicas: str = _setting("2", "how many, or from how few to how many, as there is to do: `2-16`")
+    ray_address: str = _setting("", "a cluster of Ray that is there: `auto`, or its address (default: one of its own)")
     log_format: str = _setting("text", "`text`, or `json` for a line of JSON each", choices=("text", "json"))
 
     def __repr__(self) -> str:
@@ -77,6 +81,16 @@ class Settings:
         from dalle_mini.checkpoints.releases import home
 
         return Path(self.store).expanduser() if self.store else home() / "drawings"
+
+    @property
+    def replica_bounds(self) -> tuple[int, int]:
+        """The least and the most replicas; ConfigError where they make no sense."""
+        least, _, most = self.ray_replicas.partition("-")
+        with contextlib.suppress(ValueError):
+            if 1 <= int(least) <= int(most or least):
+                return int(least), int(most or least)
+        hint = "give a number such as 2, or the least and the most, such as 2-16"
+        raise ConfigError(f"there can't be {self.ray_replicas!r} replicas", hint=hint)
 
     @property
     def safety_options(self) -> SafetyOptions:

@@ -56,8 +56,11 @@ class Drawing:
 
 @dataclasses.dataclass(frozen=True)
 class Finished:
+    """Pictures, and the seconds that drawing them took, `beside` so many drawings at once, itself counted."""
+
     generation: "Generation"
     seconds: float
+    beside: int = 1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,8 +17,8 @@ from starlette.concurrency import run_in_threadpool
 from dalle_mini.animation import SIDES, Format, encode_animation
 from dalle_mini.generation import Generation
 from dalle_mini.serving.answers import NotFound
-from dalle_mini.serving.engine import Engine
 from dalle_mini.serving.http import ServiceHere
+from dalle_mini.serving.reception import Reception
 from dalle_mini.watermark import mark_picture
 from dalle_mini.web.downloads import encode_webp
 from dalle_mini.web.pictures import Pictures
@@ -88,7 +88,7 @@ def count_tokens(drawn: Generation) -> int:
     return drawn.candidates.tokens.shape[1]
 
 
-async def look_back(engine: Engine, drawn: Generation, position: int) -> list[Image.Image]:
+async def look_back(engine: Reception, drawn: Generation, position: int) -> list[Image.Image]:
     """The pictures as they were after `position` tokens; finished ones need no device."""
     if position == count_tokens(drawn):
         return list(drawn.images)
@@ -106,7 +106,7 @@ def lay_out(images: list[Image.Image]) -> Image.Image:
     return sheet
 
 
-async def _animate(engine: Engine, drawn: Generation, kind: Format) -> bytes:
+async def _animate(engine: Reception, drawn: Generation, kind: Format) -> bytes:
     frames = []
     for frame in range(1, FRAMES):
         images = await look_back(engine, drawn, math.ceil(frame * count_tokens(drawn) / FRAMES))

@@ -14,8 +14,8 @@ from collections.abc import Callable, Generator
 from PIL import Image
 
 from dalle_mini.serving.callers import Buckets
-from dalle_mini.serving.engine import Engine
 from dalle_mini.serving.order import Order
+from dalle_mini.serving.reception import Reception
 from dalle_mini.serving.updates import Drawing, Failed, Finished, Held, Limit, Preparing, Waiting
 
 __all__ = ["Drawing", "Finished", "Held", "Preparing", "Studio", "Update", "Waiting"]
@@ -36,7 +36,7 @@ class Studio:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Reception,
         model: str,
         *,
         ranker: str | None = None,
