@@ -41,10 +41,10 @@ class Server:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def wait_for(self, pattern: str, start: int = 0) -> re.Match[str]:
+    def wait_for(self, pattern: str, start: int = 0, *, patience: float = PATIENCE) -> re.Match[str]:
         """What matches in the log behind `start`, as soon as it is there."""
         with self._grown:
-            self._grown.wait_for(lambda: re.search(pattern, self.log[start:]), PATIENCE)
+            self._grown.wait_for(lambda: re.search(pattern, self.log[start:]), patience)
         found = re.search(pattern, self.log[start:])
         assert found, f"no {pattern!r} in:\n{self.log}"
         return found

@@ -137,16 +137,22 @@ def _connect(address: str, most: int) -> Any:
     options: dict[str, Any] = {"address": address}
     if not address:
         cpus = max(most, os.cpu_count() or 1)
+        # A busy machine takes longer than Ray would wait for its own parts.
+        os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")
         options = {"address": "local", "num_cpus": cpus, "object_store_memory": _SHARED_MEMORY}
         options["include_dashboard"] = False
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     with _signals_kept():
         try:
             ray.init(**options, namespace=APPLICATION, logging_level=logging.WARNING)
-        except (OSError, RuntimeError, ValueError) as error:
-            where = f"at {address}" if address else "on this machine"
-            hint = "see `ray status`; without --ray-address, one is started here"
-            raise ConfigError(f"there is no cluster of Ray {where}: {error}", hint=hint) from error
+        except Exception as error:  # of many kinds, plain ones among them
+            where = f"join the cluster of Ray at {address}" if address else "start Ray on this machine"
+            hint = (
+                "see `ray status` there"
+                if address
+                else "its logs are in /tmp/ray; a busy machine may be too slow for it"
+            )
+            raise ConfigError(f"can't {where}: {error}", hint=hint) from error
     serve.start(proxy_location="Disabled", logging_config=_LOGGING)
     return ray
 
