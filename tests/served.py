@@ -21,6 +21,7 @@ class Server:
 
     def __init__(self, model: Path, home: Path, *options: str, program: str = "app.py", **settings: str) -> None:
         self.log, self.address = "", ""
+        self._ended = False
         self._grown = threading.Condition()
         self.process = subprocess.Popen(
             [sys.executable, program, "-v", "--port", "0", "--model", str(model), *options],
@@ -44,7 +45,7 @@ class Server:
     def wait_for(self, pattern: str, start: int = 0, *, patience: float = PATIENCE) -> re.Match[str]:
         """What matches in the log behind `start`, as soon as it is there."""
         with self._grown:
-            self._grown.wait_for(lambda: re.search(pattern, self.log[start:]), patience)
+            self._grown.wait_for(lambda: self._ended or re.search(pattern, self.log[start:]), patience)
         found = re.search(pattern, self.log[start:])
         assert found, f"no {pattern!r} in:\n{self.log}"
         return found
@@ -65,3 +66,6 @@ class Server:
                 with self._grown:
                     self.log += line
                     self._grown.notify_all()
+        with self._grown:
+            self._ended = True
+            self._grown.notify_all()

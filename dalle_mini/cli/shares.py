@@ -37,7 +37,7 @@ def run_list(options: Options) -> int:
         for share, reported in shares.list_reported():
             day = datetime.fromtimestamp(share.expires, UTC).date()
             reasons = ", ".join(sorted(set(reported.reasons)))
-            picture = shares.locate(share.id) / "grid.png"
+            picture = shares.locate(share.id, "grid.png")
             put_out(f"{share.id}  {len(reported.reasons)} ({reasons})  until {day}  {picture}")
     return 0
 

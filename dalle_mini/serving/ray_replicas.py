@@ -134,25 +134,20 @@ def _connect(address: str, most: int) -> Any:
 
     # Accelerators are the replicas'; what little is computed here needs none.
     jax.config.update("jax_platforms", "cpu")
-    options: dict[str, Any] = {"address": address}
-    if not address:
+    if address:
+        options: dict[str, Any] = {"address": address}
+        trouble, hint = f"can't join the cluster of Ray at {address}", "`ray status` tells of it where it runs"
+    else:
         cpus = max(most, os.cpu_count() or 1)
-        # A busy machine takes longer than Ray would wait for its own parts.
-        os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")
         options = {"address": "local", "num_cpus": cpus, "object_store_memory": _SHARED_MEMORY}
         options["include_dashboard"] = False
+        trouble, hint = "can't start Ray here", "its logs are in /tmp/ray; a very busy machine is too slow for it"
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     with _signals_kept():
         try:
             ray.init(**options, namespace=APPLICATION, logging_level=logging.WARNING)
         except Exception as error:  # of many kinds, plain ones among them
-            where = f"join the cluster of Ray at {address}" if address else "start Ray on this machine"
-            hint = (
-                "see `ray status` there"
-                if address
-                else "its logs are in /tmp/ray; a busy machine may be too slow for it"
-            )
-            raise ConfigError(f"can't {where}: {error}", hint=hint) from error
+            raise ConfigError(f"{trouble}: {error}", hint=hint) from error
     serve.start(proxy_location="Disabled", logging_config=_LOGGING)
     return ray
 

@@ -11,6 +11,7 @@ from dalle_mini.serving.callers import Buckets, Keys
 from dalle_mini.serving.desk import Desk
 from dalle_mini.serving.engine import Engine, EngineLimits
 from dalle_mini.serving.fleet import LOOKS, Fleet
+from dalle_mini.serving.folders import BucketFolders
 from dalle_mini.serving.metrics import Metrics
 from dalle_mini.serving.order import Order
 from dalle_mini.serving.painter import Painter
@@ -120,6 +121,7 @@ def build_service(
         settings.folder,
         keep_seconds=settings.keep_days * 86400,
         max_bytes=settings.store_megabytes * 2**20,
+        pictures=BucketFolders(f"{settings.bucket}/pictures") if settings.bucket else None,
     )
     if settings.ray:
         # Folders are looked for on each machine, whatever a process there works in.

@@ -36,7 +36,9 @@ class Settings:
     load_seconds: float = _setting(1800, "the same while a model is loaded and compiled", least=1)
     drain_seconds: float = _setting(30, "what SIGTERM leaves drawings to be finished", least=0)
     dtype: str = _setting("", f"what numbers are computed in: {', '.join(DTYPES)}", choices=("", *DTYPES))
-    store: str = _setting("", "folder of the API's drawings (default: `drawings` in $DALLE_MINI_HOME)")
+    store: str = _setting(
+        "", "folder of the drawings, or a bucket for their pictures (default: `drawings` in $DALLE_MINI_HOME)"
+    )
     keep_days: float = _setting(7, "how long they are kept", least=0)
     store_megabytes: int = _setting(1024, "how much of them; the oldest make room", least=1)
     share_days: float = _setting(365, "how long a shared page may be shown", least=0.01)
@@ -80,7 +82,12 @@ class Settings:
         # Here, so that help need not read about models.
         from dalle_mini.checkpoints.releases import home
 
-        return Path(self.store).expanduser() if self.store else home() / "drawings"
+        return Path(self.store).expanduser() if self.store and not self.bucket else home() / "drawings"
+
+    @property
+    def bucket(self) -> str:
+        """The address of a bucket for their pictures, such as s3://NAME/PATH; "" where they are kept in the folder."""
+        return self.store.rstrip("/") if "://" in self.store else ""
 
     @property
     def replica_bounds(self) -> tuple[int, int]:

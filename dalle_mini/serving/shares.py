@@ -19,6 +19,7 @@ from dalle_mini.recipe import Recipe
 from dalle_mini.safety.options import SafetyOptions
 from dalle_mini.serving.answers import Forbidden, Gone, NotFound
 from dalle_mini.serving.callers import Buckets
+from dalle_mini.serving.folders import BucketFolders, Folders
 from dalle_mini.serving.reported import Reported, Reports
 from dalle_mini.serving.settings import Settings
 from dalle_mini.serving.store import Label, Record, Store
@@ -80,11 +81,12 @@ class Shares:
         max_bytes: int,
         reports_to_hide: int,
         safety: SafetyOptions | None = None,
+        pictures: Folders | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._safety = safety or SafetyOptions()
         self._max_days, self._max_bytes, self._reports_to_hide = max_days, max_bytes, reports_to_hide
-        self._store = Store(folder, keep_seconds=max_days * _DAY, max_bytes=math.inf, clock=clock)
+        self._store = Store(folder, keep_seconds=max_days * _DAY, max_bytes=math.inf, pictures=pictures, clock=clock)
         self._ration = Buckets(_REPORTS, _REPORTS)
         self.reports = Reports(folder, clock=clock)
 
@@ -171,9 +173,9 @@ class Shares:
         self._store.remove(id)
         self.reports.forget(id)
 
-    def locate(self, id: str) -> Path:
-        """The folder of a page's pictures."""
-        return self._store.locate(id)
+    def locate(self, id: str, name: str) -> str:
+        """Where a picture of a page lies."""
+        return self._store.locate(id, name)
 
     def count_bytes(self) -> int:
         return self._store.count_bytes()
@@ -203,6 +205,7 @@ def open_shares(settings: Settings) -> Shares:
         max_bytes=settings.share_megabytes * 2**20,
         reports_to_hide=settings.reports_to_hide,
         safety=settings.safety_options,
+        pictures=BucketFolders(f"{settings.bucket}/shared") if settings.bucket else None,
     )
 
 

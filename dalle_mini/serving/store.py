@@ -1,7 +1,7 @@
-"""Finished drawings on disk: rows in SQLite, pictures in a folder for each.
+"""Finished drawings: rows in SQLite, pictures in a folder for each.
 
-A drawing's folder is written under a temporary name, synced and renamed, and only then gets its row; it is deleted the
-other way round. So whatever has a row is whole, whenever the process is killed, and what `put` returned from stays.
+A drawing's folder is written, and only then gets its row; it is deleted the other way round. So whatever has a row is
+whole, whenever the process is killed, and what `put` returned from stays.
 """
 
 import contextlib
@@ -9,10 +9,7 @@ import dataclasses
 import hashlib
 import hmac
 import json
-import os
 import re
-import secrets
-import shutil
 import sqlite3
 import threading
 import time
@@ -22,6 +19,7 @@ from typing import Any, Literal
 
 from dalle_mini.checkpoints.staging import output_errors
 from dalle_mini.errors import OutputError
+from dalle_mini.serving.folders import Folders, LocalFolders
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS drawings (
@@ -74,13 +72,19 @@ class Store:
     """Keeps drawings for `keep_seconds`, the oldest no longer than `max_bytes` allow; for any number of threads."""
 
     def __init__(
-        self, folder: Path, *, keep_seconds: float, max_bytes: float, clock: Callable[[], float] = time.time
+        self,
+        folder: Path,
+        *,
+        keep_seconds: float,
+        max_bytes: float,
+        pictures: Folders | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._pictures = folder / "pictures"
+        self._folder, self._pictures = folder, pictures or LocalFolders(folder / "pictures")
         self._keep_seconds, self._max_bytes, self._clock = keep_seconds, max_bytes, clock
         self._lock = threading.Lock()
         with output_errors(folder):
-            self._pictures.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with sqlite_errors(folder):
             self._rows = sqlite3.connect(folder / "drawings.sqlite", check_same_thread=False, isolation_level=None)
             self._rows.executescript("PRAGMA busy_timeout=10000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
@@ -106,7 +110,7 @@ class Store:
         now = self._clock()
         expires = now + (self._keep_seconds if keep_seconds is None else keep_seconds)
         record = Record(label.id, now, expires, dict(description), label.request)
-        self._write(label.id, files)
+        self._pictures.write(label.id, files)
         row = (
             record.id,
             record.created,
@@ -118,10 +122,10 @@ class Store:
             json.dumps(record.description),
         )
         try:
-            with self._lock, sqlite_errors(self._pictures):
+            with self._lock, sqlite_errors(self._folder):
                 self._rows.execute("INSERT INTO drawings VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
         except OutputError:
-            shutil.rmtree(self._pictures / label.id, ignore_errors=True)
+            self._pictures.remove(label.id)
             raise
         self.sweep()
         return record
@@ -138,9 +142,7 @@ class Store:
         """A file of a drawing; None where there is none."""
         if self.get(id) is None or not _FILE.fullmatch(name):
             return None
-        with contextlib.suppress(FileNotFoundError):
-            return (self._pictures / id / name).read_bytes()
-        return None
+        return self._pictures.read(id, name)
 
     def owns(self, id: str, delete_token: str) -> bool:
         """Whether the token is that drawing's own; False where there is no such drawing."""
@@ -159,9 +161,9 @@ class Store:
         """Delete a drawing, as whoever runs the server may."""
         self._remove([id], "deleted")
 
-    def locate(self, id: str) -> Path:
-        """The folder of a drawing's pictures."""
-        return self._pictures / id
+    def locate(self, id: str, name: str) -> str:
+        """Where a file of a drawing lies."""
+        return self._pictures.locate(id, name)
 
     def find_fate(self, id: str) -> Fate | None:
         """What became of a drawing that was kept; None where there is one still, or never was."""
@@ -200,58 +202,30 @@ class Store:
         id, created, expires, description, request = row
         return Record(id, created, expires, json.loads(description), request)
 
-    def _write(self, id: str, files: Mapping[str, bytes]) -> None:
-        """The folder of a drawing, whole or not at all."""
-        folder, temporary = self._pictures / id, self._pictures / f".{id}.{secrets.token_hex(4)}.partial"
-        try:
-            with output_errors(folder):
-                temporary.mkdir(mode=0o700)
-                for name, content in files.items():
-                    with (temporary / name).open("xb") as file:
-                        file.write(content)
-                        file.flush()
-                        os.fsync(file.fileno())
-                _sync_folder(temporary)
-                temporary.rename(folder)
-                _sync_folder(self._pictures)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-
     def _remove(self, ids: list[str], fate: Fate) -> None:
         """Rows first, so that nobody finds a drawing that is being taken away."""
         if not ids:
             return
         now = self._clock()
-        with self._lock, sqlite_errors(self._pictures), self._rows:
+        with self._lock, sqlite_errors(self._folder), self._rows:
             self._rows.execute("BEGIN IMMEDIATE")
             for id in ids:
                 if self._rows.execute("DELETE FROM drawings WHERE id = ?", (id,)).rowcount:
                     self._rows.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?)", (id, fate, now))
             self._rows.execute("DELETE FROM gone WHERE at < ?", (now - _SECONDS_REMEMBERED,))
         for id in ids:
-            shutil.rmtree(self._pictures / id, ignore_errors=True)
+            self._pictures.remove(id)
 
     def _sweep_rubbish(self) -> None:
         """Folders that a killed process left without a row."""
         with self._lock:
             known = {id for (id,) in self._rows.execute("SELECT id FROM drawings")}
-        for folder in self._pictures.iterdir():
-            with contextlib.suppress(FileNotFoundError):
-                if folder.name not in known and folder.stat().st_mtime < time.time() - _SECONDS_TO_FINISH:
-                    shutil.rmtree(folder, ignore_errors=True)
+        self._pictures.sweep(known, _SECONDS_TO_FINISH)
 
 
 def _hash(token: str) -> bytes:
     # Tokens are random and long, so a plain hash can't be guessed back.
     return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager
