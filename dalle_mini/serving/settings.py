@@ -92,10 +92,11 @@ class Settings:
     @property
     def replica_bounds(self) -> tuple[int, int]:
         """The least and the most replicas; ConfigError where they make no sense."""
-        least, _, most = self.ray_replicas.partition("-")
+        least, dash, most = self.ray_replicas.partition("-")
         with contextlib.suppress(ValueError):
-            if 1 <= int(least) <= int(most or least):
-                return int(least), int(most or least)
+            bounds = int(least), int(most if dash else least)
+            if 1 <= bounds[0] <= bounds[1]:
+                return bounds
         hint = "give a number such as 2, or the least and the most, such as 2-16"
         raise ConfigError(f"there can't be {self.ray_replicas!r} replicas", hint=hint)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from dalle_mini.checkpoints.releases import Repository, available_releases, resolve
+from dalle_mini.checkpoints.releases import Repository, available_releases, resolve, spell_out
 from dalle_mini.errors import CheckpointError, ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -76,6 +76,16 @@ def test_a_directory_is_written_as_a_path(tmp_path: Path, written: str) -> None:
 def test_a_directory_named_like_a_hub_id_wins(tmp_path: Path) -> None:
     model = make_whole_model(tmp_path / "owner" / "name")
     assert resolve("owner/name").transformer.samefile(model)
+
+
+def test_only_directories_are_spelled_out(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_whole_model(tmp_path / "model")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert spell_out("./model") == spell_out("~/model") == spell_out("model") == str(tmp_path / "model")
+    assert spell_out("some/body") == "some/body"
+    release = available_releases()[0].name
+    (tmp_path / release).mkdir()
+    assert spell_out(release) == release
 
 
 def test_unknown_names_suggest_the_nearest(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from clocks import Clock
+from doubles import make_tiny_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,6 +60,27 @@ def test_a_setting_that_makes_no_sense_stops_the_server(
     monkeypatch.setenv(f"DALLE_MINI_{name}", text)
     assert main(["serve", "--port", "0"]) == 2
     assert f"error: DALLE_MINI_{name}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text, bounds", [("2", (2, 2)), ("1-8", (1, 8)), ("3-3", (3, 3))])
+def test_replicas_are_a_number_or_two(text: str, bounds: tuple[int, int]) -> None:
+    assert Settings(ray_replicas=text).replica_bounds == bounds
+
+
+@pytest.mark.parametrize("text", ["0", "8-1", "-2", "two", "1-", "1-2-3", "", "1.5"])
+def test_other_numbers_of_replicas_are_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ConfigError, match=f"there can't be '{text}' replicas"):
+        _ = Settings(ray_replicas=text).replica_bounds
+
+
+def test_without_ray_its_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DALLE_MINI_HOME", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "ray", None)
+    make_tiny_model(tmp_path / "tiny")
+    assert main(["serve", "--port", "0", "--model", str(tmp_path / "tiny"), "--ray"]) == 2
+    assert "Ray is not installed here" in (told := capsys.readouterr().err) and "dalle-mini[ray]" in told
 
 
 def test_every_setting_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
