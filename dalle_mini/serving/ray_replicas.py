@@ -11,6 +11,7 @@ import importlib
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ _SHARED_MEMORY = 256 * 2**20
 """Bytes for what is under way between processes: nine pictures are 2 MB, an animation some 40."""
 _CONSTRUCTOR_TRIES = 2
 _SECONDS_BETWEEN_CHECKS = 2.0
+_SECONDS_TO_KNOCK = 10.0
 _LOGGING = {"log_level": "WARNING", "enable_access_log": False}
 
 _logger = logging.getLogger(__name__)
@@ -57,12 +59,13 @@ class RayReplicas:
         make: Callable[[], Engine],
         bounds: Bounds,
         *,
-        address: str = "",
+        address: str,
         hang_seconds: float,
         drain_seconds: float,
     ) -> None:
         self._ray = _connect(address, bounds.most)
-        self._is_ours, self._failed, self._closed = not address, False, False
+        self._is_ours = not address
+        self._begun = self._failed = self._closed = False
         self._application = self._ray.serve.deployment(
             Replica,
             name=_DEPLOYMENT,
@@ -84,6 +87,8 @@ class RayReplicas:
         threading.Thread(target=self._deploy, name="ray", daemon=True).start()
 
     def count(self) -> Strength:
+        if self._closed or not self._begun:
+            return Strength(0, 0)
         application = self._ray.serve.status().applications.get(APPLICATION)
         deployment = application and application.deployments.get(_DEPLOYMENT)
         states = deployment.replica_states if deployment else {}
@@ -96,19 +101,21 @@ class RayReplicas:
         return self._ray.serve.get_deployment_handle(_DEPLOYMENT, APPLICATION)
 
     async def draw(self, order: Order, client: str) -> AsyncGenerator[Update | None]:
-        response = self._handle.options(stream=True).draw.remote(order, client)
-        try:
-            with _losses(self._ray):
+        with _losses(self._ray):
+            response = self._handle.options(stream=True).draw.remote(order, client)
+            try:
                 async for update in response:
                     yield update
-        finally:
-            response.cancel()
+            finally:
+                response.cancel()
 
     async def look_back(self, drawn: "Generation", position: int) -> "list[Image.Image] | Failed":
         with _losses(self._ray):
             return await self._handle.look_back.remote(drawn, position)
 
     def close(self) -> None:
+        if self._closed:
+            return
         self._closed = True
         if not self._is_ours:
             self._ray.serve.delete(APPLICATION)
@@ -116,6 +123,10 @@ class RayReplicas:
 
     def _deploy(self) -> None:
         try:
+            if not self._is_ours:
+                # Replicas of a front that was killed have its settings, and may have another model.
+                self._ray.serve.delete(APPLICATION)
+            self._begun = True
             self._ray.serve.run(self._application, name=APPLICATION, route_prefix=None)
         except Exception as error:
             self._failed = True
@@ -145,11 +156,19 @@ def _connect(address: str, most: int) -> Any:
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     with _signals_kept():
         try:
+            _knock(address)
             ray.init(**options, namespace=APPLICATION, logging_level=logging.WARNING)
         except Exception as error:  # of many kinds, plain ones among them
             raise ConfigError(f"{trouble}: {error}", hint=hint) from error
     serve.start(proxy_location="Disabled", logging_config=_LOGGING)
     return ray
+
+
+def _knock(address: str) -> None:
+    """OSError where nobody listens at an address, HOST:PORT, for which Ray would wait for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal() and "/" not in host:
+        socket.create_connection((host, int(port)), _SECONDS_TO_KNOCK).close()
 
 
 @contextlib.contextmanager

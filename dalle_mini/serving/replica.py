@@ -32,7 +32,7 @@ class Replica:
         self._engine.start()
         if trouble := self._engine.wait_until_loaded():
             self._engine.close()
-            raise CheckpointError(trouble, hint="its model has to be on this machine, too; see above for the reason")
+            raise CheckpointError(trouble, hint="the model has to be on each machine; the reason is told above")
 
     async def draw(self, order: Order, client: str) -> AsyncGenerator[Update | None]:
         """What there is to tell of a drawing; None is a sign of life. Closing the generator cancels it.
