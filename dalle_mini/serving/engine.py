@@ -1,6 +1,8 @@
 """The one owner of the device: the page, the API and whoever else wants pictures are its clients.
 
-Lobby ─▶ the painter's thread, a batch at a time ─▶ Reception, which keeps the pictures
+    Lobby ─▶ the painter's thread, a batch at a time ─▶ Reception, which keeps the pictures
+
+The painter's thread draws; between its chunks it runs errands, and the watchdog sees to it that it goes on.
 """
 
 import concurrent.futures

@@ -12,6 +12,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import logging
+import os
 import secrets
 import threading
 import time
@@ -91,7 +92,9 @@ class Fleet(Reception):
         clock: Callable[[], float] = time.monotonic,
         seconds_between_counts: float = 1.0,
     ) -> None:
-        super().__init__(limits=limits, safety=safety, metrics=metrics, clock=clock)
+        # Nine PNGs and WebPs take a quarter of a second, and replicas may bring more than one thread keeps.
+        keepers = os.cpu_count() or 1
+        super().__init__(limits=limits, safety=safety, metrics=metrics, keepers=keepers, clock=clock)
         self._replicas, self._main, self._each = replicas, main, each
         self._seconds_between_counts = seconds_between_counts
         self._strength = Strength(0, 0)

@@ -1,8 +1,10 @@
-"""Where orders come in: each gets a ticket, and every ticket an end, whoever draws it.
+"""Where orders come in.
 
-submit ─▶ Lobby ─▶ those who draw: `Engine` here, `Fleet` elsewhere ─▶ the keeper's thread ─▶ Finished
-            │                                                             stores the pictures
-            └─ full, over a client's cap, closing: Overloaded
+    submit ─▶ Lobby ─▶ those who draw: `Engine` here, `Fleet` elsewhere ─▶ the keepers' threads ─▶ Finished
+                │                                                             store the pictures
+                └─ full, over a client's cap, closing: Overloaded
+
+Every order gets a ticket, and every ticket an end: pictures, or an error in words.
 """
 
 import abc
@@ -29,7 +31,8 @@ _logger = logging.getLogger(__name__)
 
 
 class Reception(abc.ABC):
-    """Takes orders, fairly between clients, and keeps what is drawn. `start` it first, `drain` or `close` it last."""
+    """Takes orders, fairly between clients, and has `keepers` put away what is drawn. `start` it first, `drain` or
+    `close` it last."""
 
     def __init__(
         self,
@@ -37,12 +40,13 @@ class Reception(abc.ABC):
         limits: EngineLimits | None = None,
         safety: SafetyOptions | None = None,
         metrics: Metrics | None = None,
+        keepers: int = 1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limits, self._safety, self._clock = limits or EngineLimits(), safety or SafetyOptions(), clock
         self._metrics = metrics or Metrics()
         self._lobby = Lobby(self._limits, self._metrics, clock=clock)
-        self._keeper = concurrent.futures.ThreadPoolExecutor(1, "keeper")
+        self._keeper = concurrent.futures.ThreadPoolExecutor(keepers, "keeper")
         self._metrics.watch("ready", "1 where orders are drawn", lambda: not self.trouble)
 
     @property
@@ -122,7 +126,7 @@ class Reception(abc.ABC):
         self._lobby.rates.note(ticket.order, finished.seconds / finished.beside)
         self._keeper.submit(self._attend, ticket, finished)
 
-    # The keeper's thread.
+    # The keepers' threads.
 
     def _attend(self, ticket: Ticket, finished: Finished) -> None:
         """Keep a ticket's pictures; whatever fails is told to whoever waits for them."""
