@@ -1,11 +1,12 @@
 """How fast are nine pictures of the published sizes drawn, beside min-dalle, and beside what the machine allows?
 
-    python -m benchmarks.compare_min_dalle --peer out/peer/bin/python [--size mini|mega] [--repeats N] [--short]
+    python -m benchmarks.compare_min_dalle --peer out/peer/bin/python [--size mini|mega] [--repeats N]
+                                           [--short] [--dtype int8]
 
 Prints one line of JSON for each size. `--peer` is the Python of an environment with min-dalle 0.4.11
-(benchmarks/peers/min-dalle.txt tells how to make one); without it only ours is measured. Weights are random, in
-float32, on the CPU. The two take turns, each in a process of its own; figures are medians over the turns, ratios are
-min-dalle's CPU seconds over ours.
+(benchmarks/peers/min-dalle.txt tells how to make one); without it only ours is measured. Weights are random, on the
+CPU: min-dalle's in float32, ours, too, unless `--dtype` says so. The two take turns, each in a process of its own;
+figures are medians over the turns, ratios are min-dalle's CPU seconds over ours.
 
 * `first_picture`: from the prompt to nine previews behind the first 32 of 256 tokens, where both show their first.
 * `pixels`: nine pictures of their tokens. `grid`: from the prompt to nine pictures.
@@ -29,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from dalle_mini.config import GenerationConfig, TransformerConfig, VQGANConfig
+from dalle_mini.config.dtypes import INT8
 from dalle_mini.config.transformer import PRESETS
 
 PEER = Path(__file__).parent / "peers" / "min_dalle_turn.py"
@@ -46,11 +48,13 @@ def main() -> None:
     parser.add_argument("--size", choices=PRESETS, help="default: both")
     parser.add_argument("--repeats", type=int, default=5, help="turns of each (default: 5)")
     parser.add_argument("--short", action="store_true", help="draw no whole grid of mini either")
+    parser.add_argument("--dtype", choices=("float32", INT8), default="float32", help="ours; min-dalle has float32")
     parser.add_argument("--turn", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.turn:
         turn = json.loads(options.turn)
-        print(json.dumps(take_turn(PRESETS[turn["size"]], VQGANConfig(), whole=turn["whole"])))
+        found = take_turn(PRESETS[turn["size"]], VQGANConfig(), whole=turn["whole"], dtype=turn["dtype"])
+        print(json.dumps(found))
         return
     for size in [options.size] if options.size else PRESETS:
         print(json.dumps(compare(size, options)), flush=True)
@@ -65,7 +69,8 @@ def compare(size: str, options: argparse.Namespace) -> dict[str, Any]:
     ours: list[dict[str, Any]] = []
     theirs: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
-        turn = json.dumps({"size": size, "whole": whole, "top_k": SETTINGS.top_k, "folder": folder})
+        settings = {"size": size, "whole": whole, "top_k": SETTINGS.top_k, "folder": folder, "dtype": options.dtype}
+        turn = json.dumps(settings)
         for _ in range(options.repeats):
             ours.append(read_line([sys.executable, "-m", "benchmarks.compare_min_dalle", "--turn", turn]))
             if options.peer:
@@ -73,6 +78,7 @@ def compare(size: str, options: argparse.Namespace) -> dict[str, Any]:
     return {
         "benchmark": "compare_min_dalle",
         "size": size,
+        "dtype": options.dtype,
         "repeats": options.repeats,
         **summarize(ours, theirs, found["floors"], PRESETS[size]),
         "gigabytes_a_second": found["gigabytes_a_second"],
@@ -131,14 +137,14 @@ def find_medians(turns: list[dict[str, Any]]) -> dict[str, Any]:
     return {**times, "peak_gib": round(statistics.median(turn["peak_gib"] for turn in turns), 2)}
 
 
-def take_turn(config: TransformerConfig, vqgan: VQGANConfig, *, whole: bool) -> dict[str, Any]:
+def take_turn(config: TransformerConfig, vqgan: VQGANConfig, *, whole: bool, dtype: str = "float32") -> dict[str, Any]:
     """Ours, as anybody draws; one chunk before it, which compiles, is not counted."""
     import numpy as np
 
     from dalle_mini.drawing import LANES
     from dalle_mini.pixels import decode_pixels
 
-    model = make_model(config, vqgan)
+    model = make_model(config, vqgan, dtype)
     tokens = np.arange(config.image_length, dtype=np.int32) % vqgan.codebook_size
 
     def preview() -> None:
@@ -158,7 +164,7 @@ def take_turn(config: TransformerConfig, vqgan: VQGANConfig, *, whole: bool) -> 
     return {**result, "peak_gib": kilobytes / 2**20}
 
 
-def make_model(config: TransformerConfig, vqgan: VQGANConfig) -> Any:
+def make_model(config: TransformerConfig, vqgan: VQGANConfig, dtype: str) -> Any:
     """A model of random weights that reads prompts with a small tokenizer of its own."""
     from benchmarks.random_weights import make_transformer, make_vqgan
     from dalle_mini.compilation import enable_compilation_cache
@@ -170,7 +176,7 @@ def make_model(config: TransformerConfig, vqgan: VQGANConfig) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         train_tokenizer(CAPTIONS, 320, Path(folder))
         tokenizer = Tokenizer.from_directory(folder, max_length=config.max_text_length, normalize=False)
-    return DalleMini("random", config, make_transformer(config), vqgan, make_vqgan(vqgan), tokenizer)
+    return DalleMini("random", config, make_transformer(config, dtype), vqgan, make_vqgan(vqgan), tokenizer)
 
 
 def clock(work: Callable[[], object]) -> Time:

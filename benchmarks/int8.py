@@ -26,12 +26,11 @@ import numpy as np
 import dalle_mini
 from benchmarks.random_weights import SIZES, make_transformer
 from dalle_mini.arrays import Params
-from dalle_mini.checkpoints import layout
 from dalle_mini.cli.machine import describe_machine
 from dalle_mini.config import TransformerConfig
+from dalle_mini.config.dtypes import INT8
 from dalle_mini.drawing import LANES
 from dalle_mini.grid import compose_grid
-from dalle_mini.int8 import Int8Kernel
 from dalle_mini.models import transformer
 from dalle_mini.pipeline import DalleMini
 from dalle_mini.web.examples import read_examples
@@ -54,11 +53,7 @@ def main() -> None:
 
 
 def compare_times(config: TransformerConfig, repeats: int) -> dict[str, Any]:
-    whole = make_transformer(config)["decoder"]
-    small = layout.unflatten(
-        (path, Int8Kernel.quantize(np.asarray(leaf)) if path.endswith("/kernel") else leaf)
-        for path, leaf in layout.flatten(whole).items()
-    )
+    whole, small = (make_transformer(config, dtype)["decoder"] for dtype in ("float32", INT8))
     spent: dict[str, list[float]] = {"float32": [], "int8": []}
     for _ in range(repeats + 1):
         for name, decoder in (("float32", whole), ("int8", small)):

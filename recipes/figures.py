@@ -125,7 +125,8 @@ def write_comparison(run: dict[str, Any]) -> str:
     ]
     memory = [f"{each['peak_gib']:.2f} GiB" for each in (ours, peer)]
     rows.append(["peak memory", *memory, f"{peer['peak_gib'] / ours['peak_gib']:.1f} ×", "", ""])
-    return write_table([run["size"], "CPU time", "min-dalle's", "ratio", "on the clock", "floor"], rows)
+    ours_is = run["size"] if run.get("dtype", "float32") == "float32" else f"{run['size']}, {run['dtype']}"
+    return write_table([ours_is, "CPU time", "min-dalle's", "ratio", "on the clock", "floor"], rows)
 
 
 def write_ablations(run: dict[str, Any]) -> str:
@@ -212,6 +213,7 @@ RENDERERS: dict[str, Callable[[Any], str]] = {
     "nano-results": write_results,
     "ranking-costs": write_costs,
     "min-dalle-mini": write_comparison,
+    "min-dalle-mini-int8": write_comparison,
     "min-dalle-mega": write_comparison,
     "ablations-nano": write_ablations,
     "ablations-mini": write_ablations,

@@ -40,12 +40,12 @@ export function openDialog(title, kind, ...children) {
     ...children,
     told,
   );
-  const before = document.activeElement;
   close.addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   dialog.addEventListener("close", () => {
     dialog.remove();
-    (before?.isConnected ? before : document.querySelector("#prompt textarea"))?.focus();
+    // The browser has given the focus back, unless what had it is gone. Meanwhile it may have gone elsewhere.
+    if (document.activeElement === document.body) document.querySelector("#prompt textarea")?.focus();
   });
   document.querySelector(".gradio-container").append(dialog);
   dialog.showModal();

@@ -6,7 +6,9 @@ import math
 
 from dalle_mini.checkpoints.releases import Release, available_releases, find_name, home, spell_out
 from dalle_mini.config import suggest
+from dalle_mini.config.dtypes import INT8
 from dalle_mini.errors import CheckpointError, ConfigError, PromptError
+from dalle_mini.int8.library import register
 from dalle_mini.serving.callers import Buckets, Keys
 from dalle_mini.serving.desk import Desk
 from dalle_mini.serving.engine import Engine, EngineLimits
@@ -113,10 +115,12 @@ def build_service(
     model: str, settings: Settings, *, ranker: str | None = None, painter: Painter | None = None
 ) -> Service:
     """A service that has yet to be started; OutputError where drawings can't be kept, CheckpointError where pictures
-    must be looked at and can't be."""
+    must be looked at and can't be, ConfigError where numbers can't be what they should be."""
     metrics, safety = Metrics(), settings.safety_options
     if safety.pictures == "on":
         _require_checker()
+    if settings.dtype == INT8:
+        register()
     store = Store(
         settings.folder,
         keep_seconds=settings.keep_days * 86400,

@@ -1,7 +1,8 @@
 """Training a CLIP: every picture of a batch should find its caption, every caption its picture (Radford et al. 2021,
 arXiv 2103.00020, sections 2.3 to 2.5: symmetric cross entropy, a learned temperature that is clipped).
 
-A batch's other captions are the wrong answers, so the larger the batch, the harder the question.
+A batch's other captions are the wrong answers, so the larger the batch, the harder the question. Pictures are distorted
+on the way, since those that it will mark are a model's, which are never as clean as the ones it learns from.
 """
 
 import dataclasses
@@ -16,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from dalle_mini.arrays import Array, Float, Key, Params, UInt8
-from dalle_mini.checkpoints.store import save_clip
+from dalle_mini.arrays import Array, Float, Params
+from dalle_mini.checkpoints.store import load_clip, save_clip
 from dalle_mini.config import CLIPConfig, CLIPTextConfig, CLIPVisionConfig
 from dalle_mini.data.loader import Batch, Loader
 from dalle_mini.data.shards import RecordSet
@@ -26,10 +27,12 @@ from dalle_mini.grid import save_png
 from dalle_mini.models import clip
 from dalle_mini.text.clip import read_clip_tokenizer
 from dalle_mini.training.caption_sheet import compose_caption_sheet
+from dalle_mini.training.distortion import DistortionConfig, distort, require_cells
 from dalle_mini.training.loop import LoopConfig
 from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer, update_average
-from dalle_mini.training.runfile import build_sections, require_not_negative
+from dalle_mini.training.runfile import build_sections
 from dalle_mini.training.sharding import MeshConfig, row_share
+from dalle_mini.training.start import load_start
 from dalle_mini.training.state import TrainState
 
 _SHOWN = 16
@@ -53,15 +56,10 @@ class SpaceConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class AugmentationConfig:
-    """`shift` moves a picture by up to so many pixels, its edge repeated; `flip` mirrors every second one, which does
-    harm where captions tell left from right."""
+class LearningConfig:
+    """`start_from` is the folder of a CLIP of the same sizes, whose weights the run begins with, not random ones."""
 
-    shift: int = 0
-    flip: bool = False
-
-    def __post_init__(self) -> None:
-        require_not_negative(self, "augmentation", "shift")
+    start_from: str = ""
 
 
 TABLES: dict[str, type] = {
@@ -69,7 +67,8 @@ TABLES: dict[str, type] = {
     "model": SpaceConfig,
     "text": CLIPTextConfig,
     "vision": CLIPVisionConfig,
-    "augmentation": AugmentationConfig,
+    "learning": LearningConfig,
+    "distortion": DistortionConfig,
     "optimizer": OptimizerConfig,
     "loop": LoopConfig,
     "mesh": MeshConfig,
@@ -80,11 +79,9 @@ TABLES: dict[str, type] = {
 class CLIPTask:
     """A run of CLIP training; batches are a pure function of (seed, step)."""
 
-    start_weights = None
-
     def __init__(self, tables: Mapping[str, dict[str, Any]]) -> None:
         self.sections: Mapping[str, Any] = _read_sections(tables)
-        self._augmentation: AugmentationConfig = self.sections["augmentation"]
+        self._distortion: DistortionConfig = self.sections["distortion"]
         self._optimizer: OptimizerConfig = self.sections["optimizer"]
         self._data: CaptionedPictures = self.sections["data"]
         self.loop: LoopConfig = self.sections["loop"]
@@ -107,6 +104,12 @@ class CLIPTask:
                 f"pictures of {found} pixels a side, the model reads {size}",
                 hint="set vision.image_size, or build the pictures at that size",
             )
+        require_cells(size)
+
+    @property
+    def start_weights(self) -> Params | None:
+        """The weights in `start_from`, where the run file names it; ConfigError if they are of other sizes."""
+        return load_start(self.sections["learning"].start_from, self.config, load_clip)
 
     def init(self) -> TrainState:
         params = clip.init(jax.random.key(self.loop.seed), self.config)
@@ -118,7 +121,7 @@ class CLIPTask:
         return map(self._read, self._loader().iterate(first_step))
 
     def train_step(self, state: TrainState, arrays: dict[str, jax.Array]) -> tuple[TrainState, dict[str, Any]]:
-        return train_step(state, arrays, self.config, self._augmentation, self._optimizer, self.loop.seed)
+        return train_step(state, arrays, self.config, self._distortion, self._optimizer, self.loop.seed)
 
     def sample(self, state: TrainState, path: Path) -> None:
         """Pictures of the first batch with their own caption, and with that of the batch which fits best."""
@@ -180,16 +183,17 @@ def train_step(
     state: TrainState,
     batch: dict[str, Array],
     config: CLIPConfig,
-    augmentation: AugmentationConfig,
+    distortion: DistortionConfig,
     optimizer: OptimizerConfig,
     seed: int,
 ) -> tuple[TrainState, dict[str, Any]]:
     """One update; afterwards the logits' factor is at most 100 again."""
-    pixels = augment(jax.random.fold_in(jax.random.key(seed), state.step), batch["pixels"], augmentation)
+    key = jax.random.fold_in(jax.random.key(seed), state.step)
+    pixels = distort(key, batch["pixels"].astype(jnp.float32) / 255, distortion)
 
     def loss(params: Params):
         texts = clip.embed_text(params, config, batch["text"])
-        images = clip.embed_images(params, config, pixels.astype(jnp.float32) / 255)
+        images = clip.embed_images(params, config, pixels)
         return contrastive_loss(texts, images, jnp.exp(params["logit_scale"]))
 
     (value, accuracies), gradients = jax.value_and_grad(loss, has_aux=True)(state.params)
@@ -200,20 +204,3 @@ def train_step(
     scale, norm = jnp.exp(params["logit_scale"]), optax.tree.norm(gradients)
     metrics = {"loss": value, **accuracies, "scale": scale, "gradient_norm": norm}
     return TrainState(state.step + 1, params, average, optimizer_state), metrics
-
-
-def augment(
-    key: Key[Array, ""], pixels: UInt8[Array, "batch height width channels"], config: AugmentationConfig
-) -> UInt8[Array, "batch height width channels"]:
-    """The pictures, each moved and mirrored by chance of its own."""
-    shifts, flips = jax.random.split(key)
-    if config.shift:
-        reach = config.shift
-        wide = jnp.pad(pixels, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="edge")
-        starts = jax.random.randint(shifts, (len(pixels), 2), 0, 2 * reach + 1)
-        cut = jax.vmap(lambda picture, start: jax.lax.dynamic_slice(picture, (*start, 0), pixels.shape[1:]))
-        pixels = cut(wide, starts)
-    if config.flip:
-        mirrored = jax.random.bernoulli(flips, shape=(len(pixels), 1, 1, 1))
-        pixels = jnp.where(mirrored, pixels[:, :, ::-1], pixels)
-    return pixels

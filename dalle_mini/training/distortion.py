@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dalle_mini.arrays import Array, Float, Key
-from dalle_mini.errors import ConfigError
+from dalle_mini.errors import ConfigError, DataError
 from dalle_mini.training.augmentation import recolor
 
 _CELL = 8
@@ -46,6 +46,14 @@ class DistortionConfig:
         for name in ("shift", "scale", "color", "cells", "cut_out", "untouched"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"distortion.{name}={getattr(self, name)!r} must be from 0 to below 1")
+
+
+def require_cells(size: int) -> None:
+    """DataError if pictures of `size` pixels a side do not divide into the squares that `distort` coarsens."""
+    if size % _CELL:
+        raise DataError(
+            f"pictures of {size} pixels a side do not divide by {_CELL}", hint="build them at 64, 96 or 128"
+        )
 
 
 def distort(

@@ -26,7 +26,7 @@ from dalle_mini.errors import ConfigError, DataError
 from dalle_mini.grid import save_png
 from dalle_mini.judging import LANES, Judge, Labels, score
 from dalle_mini.models import judge
-from dalle_mini.training.distortion import DistortionConfig, distort
+from dalle_mini.training.distortion import DistortionConfig, distort, require_cells
 from dalle_mini.training.loop import LoopConfig
 from dalle_mini.training.optimizer import OptimizerConfig, accumulate_gradients, build_optimizer, update_average
 from dalle_mini.training.runfile import build_sections
@@ -86,10 +86,7 @@ class JudgeTask:
             raise DataError(
                 f"data.pictures are of {resolution} pixels, data.unseen of {other}", hint="build both at one resolution"
             )
-        if resolution % 8:
-            raise DataError(
-                f"pictures of {resolution} pixels a side do not divide by 8", hint="build them at 64 or 128"
-            )
+        require_cells(resolution)
         labels = map(read_labels, self._pictures.fields())
         fields = find_fields(order_things(each, data.symmetric) for each in labels)
         self.config = JudgeConfig(resolution, fields, self.sections["model"], data.symmetric)

@@ -107,12 +107,12 @@ def read_facts(labels: Mapping[str, str]) -> Facts:
     )
 
 
-def gather(kind: str, settings: Settings, judge: Judge, count: int) -> list[LabelledPrompt]:
-    """The prompts of a kind that the judge can tell of, at most `count`."""
+def gather(kind: str, settings: Settings, judge: Judge, count: int, *, seed: int = SEED) -> list[LabelledPrompt]:
+    """The prompts of a kind that the judge can tell of, at most `count`; those written by hand know no seed."""
     if kind == "natural":
         found = iter(world_prompts.read_prompts(WORLD / "natural.tsv"))
     else:
-        found = world_prompts.prompts(load_world(settings.config), kind, MOST_TRIED * count, SEED)
+        found = world_prompts.prompts(load_world(settings.config), kind, MOST_TRIED * count, seed)
     known = (
         LabelledPrompt(prompt, labels)
         for prompt, labels in found

@@ -16,6 +16,7 @@ from recipes.world.vocabulary import Vocabulary, vocabulary
 from recipes.world.world import World, read_table
 
 LEXICON = 0.3  # how often a mention takes a word of the lexicon
+CHATTER = 0.16  # how often a caption tells what no picture shows
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +24,7 @@ class Wording:
     """The tables of `words.toml` that belong to no thing and no look."""
 
     phrases: Mapping[str, Any]
+    chatter: Mapping[str, Any]
     numbers: Mapping[str, Any]
     sizes: Mapping[str, Any]
     relations: Mapping[str, Any]
@@ -35,7 +37,7 @@ def wording() -> Wording:
     """Read them once."""
     table = read_table("words.toml")
     return Wording(
-        table["phrases"], table["numbers"], table["sizes"], table["relations"],
+        table["phrases"], table["chatter"], table["numbers"], table["sizes"], table["relations"],
         tuple(table["made"]["words"]), frozenset(table["grammar"]["uncounted"]),
     )  # fmt: skip
 
@@ -56,6 +58,8 @@ def write(world: World, facts: Facts, random: Random) -> str:
         caption = misspelled(caption, random)
     elif draw < 0.11:
         caption = caption.replace(",", "").replace("'", "")
+    elif draw < 0.11 + CHATTER:
+        caption = chattered(caption, random)
     return cased(caption, random)
 
 
@@ -212,6 +216,20 @@ def emoji(world: World, facts: Facts) -> str:
         if name:
             symbols.append(table.get(name, {}).get("emoji", ""))
     return "".join(symbols) if all(symbols) else ""
+
+
+def chattered(caption: str, random: Random) -> str:
+    """What is to be seen, in a story that no picture shows."""
+    words = wording().chatter
+    draw = random.random()
+    if draw < 0.2:
+        return f"{random.choice(words['before'])} {caption}"
+    does, doing = random.choice(words["deeds"])
+    chosen = {"who": "people", "what": "matters", "mood": "moods", "when": "times"}
+    told = random.choice(words["patterns"]).format(
+        does=does, doing=doing, **{name: random.choice(words[table]) for name, table in chosen.items()}
+    )
+    return f"{caption}{random.choice((' ', ' ', ', '))}{told}"
 
 
 def misspelled(caption: str, random: Random) -> str:

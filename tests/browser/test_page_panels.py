@@ -14,6 +14,13 @@ OpenPage = Callable[..., Page]
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 XSS = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"
 
+GO_ON_WHILE_CLOSING = """() => new Promise((resolve) => {
+  const dialog = document.querySelector("dialog[open]");
+  dialog.addEventListener("close", resolve);
+  dialog.close();
+  document.querySelector("#prompt textarea").focus();
+})"""
+
 
 @pytest.fixture(scope="module", autouse=True)
 def patience() -> None:
@@ -96,6 +103,10 @@ def test_this_is_told_in_plain_words_with_the_models_own_figures(open_page: Open
         assert not page.evaluate(CONTRAST)
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="What is this?")).to_be_focused()
+    # Whoever goes on while the dialog is still closing isn't called back.
+    page.keyboard.press("Enter")
+    page.evaluate(GO_ON_WHILE_CLOSING)
+    expect(page.locator("#prompt textarea")).to_be_focused()
 
 
 def test_whoever_looks_elsewhere_is_told(open_page: OpenPage) -> None:

@@ -19,7 +19,7 @@ from dalle_mini.ranking import Clip
 from dalle_mini.text import train_tokenizer
 from dalle_mini.training import loop
 from dalle_mini.training.caption_sheet import compose_caption_sheet
-from dalle_mini.training.clip import AugmentationConfig, CLIPTask, augment, contrastive_loss
+from dalle_mini.training.clip import CLIPTask, contrastive_loss
 from dalle_mini.training.runfile import read_run_file
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
@@ -49,8 +49,16 @@ num_hidden_layers = 1
 num_attention_heads = 2
 image_size = 16
 patch_size = 4
-[augmentation]
-shift = 1
+[distortion]
+shift = 0.06
+scale = 0
+color = 0
+blur = 0
+cells = 0
+unrest = 0
+noise = 0
+cut_out = 0
+mirror = false
 [optimizer]
 steps = 12
 batch_size = 32
@@ -85,14 +93,14 @@ def place(tmp_path_factory: pytest.TempPathFactory):
     return place
 
 
-def random_pixels(*shape: int) -> jax.Array:
-    return jnp.asarray(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
-
-
 def task(place, *overrides: str) -> CLIPTask:
     path = place / "run.toml"
     path.write_text(RUN.replace("PLACE", str(place)))
     return CLIPTask(read_run_file(path, overrides))
+
+
+def read_first_loss(workdir) -> float:
+    return json.loads((workdir / "metrics.jsonl").read_text().splitlines()[0])["loss"]
 
 
 def test_the_loss_is_the_mean_of_both_choices() -> None:
@@ -127,6 +135,16 @@ def test_squares_it_never_saw_find_their_captions(place, tmp_path) -> None:
     assert records[-1]["picture_accuracy"] > records[0]["picture_accuracy"]
 
 
+def test_a_run_begins_with_the_weights_it_is_told_to(place, tmp_path) -> None:
+    loop.run(task(place), tmp_path / "first")
+    start = f"learning.start_from='{tmp_path / 'first' / 'model'}'"
+    loop.run(task(place, start), tmp_path / "second")
+    first, second = (read_first_loss(tmp_path / run) for run in ("first", "second"))
+    assert second < first
+    with pytest.raises(ConfigError, match="projection_dim"):
+        _ = task(place, start, "model.projection_dim=8").start_weights
+
+
 def test_the_factor_of_the_logits_stays_at_most_100(place) -> None:
     run = task(place, "model.logit_scale_init_value=4.61", "optimizer.learning_rate=0.5", "optimizer.warmup_steps=1")
     state, train_step = run.init(), jax.jit(run.train_step)
@@ -145,31 +163,6 @@ def test_a_stopped_run_ends_as_an_unbroken_one(place, tmp_path, monkeypatch: pyt
     whole, resumed = (read_save(tmp_path / run, 12) for run in ("whole", "broken"))
     assert whole.keys() == resumed.keys() and len(whole) > 100
     assert all((whole[name] == resumed[name]).all() for name in whole)
-
-
-def test_moved_pictures_are_windows_of_the_widened_one() -> None:
-    pixels = random_pixels(6, 8, 8, 3)
-    config = AugmentationConfig(shift=2)
-    moved = np.asarray(augment(jax.random.key(0), pixels, config))
-    wide = np.pad(pixels, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="edge")
-    windows = [(row, column) for row in range(5) for column in range(5)]
-    places = [
-        next(place for place in windows if (wide[i, place[0] :, place[1] :][:8, :8] == moved[i]).all())
-        for i in range(len(pixels))
-    ]
-    assert len(set(places)) > 1
-
-
-def test_mirrored_pictures_are_whole() -> None:
-    pixels = random_pixels(16, 4, 4, 3)
-    mirrored = np.asarray(augment(jax.random.key(1), pixels, AugmentationConfig(flip=True)))
-    same = (mirrored == pixels).all(axis=(1, 2, 3))
-    assert (mirrored[~same] == pixels[~same, :, ::-1]).all() and 0 < same.sum() < len(pixels)
-
-
-def test_without_augmentation_nothing_changes() -> None:
-    pixels = random_pixels(2, 4, 4, 3)
-    assert (augment(jax.random.key(1), pixels, AugmentationConfig()) == pixels).all()
 
 
 def test_the_sheet_has_a_tile_a_picture_and_long_captions_are_cut() -> None:
@@ -194,8 +187,8 @@ def test_the_command_names_a_mistake(place, capsys: pytest.CaptureFixture[str]) 
     [
         ("vision.image_sise=16", ConfigError, "image_sise", "image_size"),
         ("text.hiden_size=16", ConfigError, "hiden_size", "hidden_size"),
-        ("augmentation.shift=-1", ConfigError, "shift=-1", ""),
-        ("augmentation.flop=true", ConfigError, "flop", "flip"),
+        ("distortion.shift=-1", ConfigError, "shift=-1", ""),
+        ("distortion.miror=true", ConfigError, "miror", "mirror"),
         ("visoin.image_size=16", ConfigError, "visoin", "vision"),
         ("text.vocab_size=5", ConfigError, "vocab_size", "tokenizer"),
         ("text.num_attention_heads=5", ConfigError, "num_attention_heads=5", ""),

@@ -1,6 +1,7 @@
 """The comparison with min-dalle: our turn runs through the product, and its floors are those of the published sizes."""
 
 import dataclasses
+import shutil
 
 import costs
 import pytest
@@ -12,6 +13,9 @@ from dalle_mini.config import TransformerConfig
 from recipes import figures
 
 CONFIG = dataclasses.replace(costs.CONFIG, encoder_vocab_size=512)
+WITH_INT8 = pytest.param(
+    False, "int8", marks=pytest.mark.skipif(not shutil.which("c++"), reason="its product is compiled here")
+)
 FLOORS = {"token": 0.05, "pixels": 7.0, "grid": 20.0}
 
 
@@ -23,9 +27,9 @@ def make_turn(cpu: float, *, grid: bool) -> dict:
     return {**turn, "grid": times(266 * cpu)} if grid else turn
 
 
-@pytest.mark.parametrize("whole", [True, False])
-def test_our_turn_draws_and_is_timed(whole: bool) -> None:
-    turn = compare_min_dalle.take_turn(CONFIG, costs.VQGAN, whole=whole)
+@pytest.mark.parametrize(("whole", "dtype"), [(True, "float32"), (False, "float32"), WITH_INT8])
+def test_our_turn_draws_and_is_timed(whole: bool, dtype: str) -> None:
+    turn = compare_min_dalle.take_turn(CONFIG, costs.VQGAN, whole=whole, dtype=dtype)
     assert ("grid" in turn) == whole
     turn = compare_min_dalle.complete(turn, CONFIG)
     assert all(turn[name]["seconds"] > 0 for name in ("first_picture", "pixels", "grid"))
@@ -44,6 +48,7 @@ def test_ratios_are_those_of_medians(grid: bool) -> None:
     assert found["peak_gib"] == 2.2 and found["grid_is_computed"] == (not grid)
     table = figures.write_comparison({"size": "mini", **found})
     assert "6.0 ×" in table and "0.05 s" in table and ("computed" in table) == (not grid)
+    assert "mini, int8" in figures.write_comparison({"size": "mini", "dtype": "int8", **found})
 
 
 def test_without_a_peer_there_are_no_ratios() -> None:

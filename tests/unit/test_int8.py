@@ -106,6 +106,16 @@ def test_a_machine_without_a_compiler_is_told(monkeypatch: pytest.MonkeyPatch) -
         library.find_compiler()
 
 
+def test_a_server_that_could_not_draw_with_it_refuses_to_start(tmp_path: Path) -> None:
+    folder = make_tiny_model(tmp_path / "model")
+    command = [sys.executable, "-m", "dalle_mini", "serve", "--model", str(folder), "--dtype", "int8", "--port", "0"]
+    environment = {**os.environ, "CXX": "no-such-compiler", "DALLE_MINI_STORE": str(tmp_path / "store")}
+    root = Path(dalle_mini.__file__).parents[1]
+    server = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, timeout=600)
+    assert server.returncode == 2
+    assert "no no-such-compiler" in server.stderr and "Traceback" not in server.stderr
+
+
 def test_a_model_draws_with_it(tmp_path: Path) -> None:
     folder = str(make_tiny_model(tmp_path))
     whole, small = dalle_mini.load(folder), dalle_mini.load(folder, dtype="int8")

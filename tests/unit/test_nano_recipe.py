@@ -27,7 +27,7 @@ from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import CheckpointError, ConfigError, DataError, OutputError
 from dalle_mini.judging import Judge
 from dalle_mini.ranking import Clip
-from recipes.nano import curve, results, ship, table, tokens
+from recipes.nano import curve, results, sampling, ship, table, tokens
 from recipes.nano.ranking_table import Row, write_ranking
 from recipes.world.build import Series
 from recipes.world.facts import draw_facts, labels
@@ -185,7 +185,25 @@ def check_table(assets: Path, world: Path, tmp_path: Path, monkeypatch: pytest.M
     assert {path.name for path in tmp_path.glob("*.webp")} >= {"prompts.webp", "reconstructions.webp"}
 
 
-def test_the_bundled_model_is_made_from_nothing_and_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def check_sampling(
+    assets: Path, world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A row of shares for each combination, and their mean."""
+    monkeypatch.setattr(sampling, "KINDS", {"single": "thing_top1", "style": "style"})
+    words = ["sampling", "--model", str(assets), "--world", str(world), "--count", "1", "--temperature", "1"]
+    monkeypatch.setattr(sys, "argv", [*words, "--guidance", "1", "2"])
+    capsys.readouterr()
+    sampling.main()
+    head, _, *rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()]
+    assert head[3:] == ["single", "style", "mean"] and [row[0] for row in rows] == ["1", "2"]
+    for *_, single, style, mean in rows:
+        found = [float(share.rstrip("%")) for share in (single, style, mean)]
+        assert found[2] == pytest.approx(sum(found[:2]) / 2, abs=0.1)
+
+
+def test_the_bundled_model_is_made_from_nothing_and_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     files = shrink(NANO, tmp_path / "files")
     serve = functools.partial(run, files=files, monkeypatch=monkeypatch, ASSETS="nano")
     serve(NANO / "train.sh")
@@ -197,6 +215,7 @@ def test_the_bundled_model_is_made_from_nothing_and_trained_on(tmp_path: Path, m
     assert model_digest(assets) != first and model_digest(assets / "vqgan") == vqgan
     check_tokens(tmp_path / "out" / "nano", read_settings(files / "world.toml"))
     check_table(assets, files / "world.toml", tmp_path, monkeypatch)
+    check_sampling(assets, files / "world.toml", monkeypatch, capsys)
     more, before = (RecordSet.open(tmp_path / "out" / "nano" / name) for name in ("more-10/tokens", "tokens"))
     assert len(more) == 48 and not {each.caption for each in more} <= {each.caption for each in before}
 

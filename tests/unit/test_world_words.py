@@ -108,6 +108,12 @@ def test_captions_are_short_clean_text() -> None:
     assert max(len(caption) for caption in written) < 170
 
 
+def test_stories_say_nothing_of_the_picture(lexicon: Lexicon) -> None:
+    told = [captions.chattered("", Random(number)).strip(" ,") for number in range(3000)]
+    assert len(set(told)) > 1500
+    assert {story: read for story in told if (read := dict(lexicon.read(story).labels))} == {}
+
+
 def test_articles_fit_their_nouns() -> None:
     for number, facts in enumerate(all_facts(5000)):
         words = captions.phrase(WORLD, facts, Random(number)).split(" ")
