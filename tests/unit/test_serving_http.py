@@ -277,7 +277,7 @@ def test_a_disk_that_fails_is_told_without_its_folder(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     site.gate.open()
-    monkeypatch.setattr("dalle_mini.serving.store.os.fsync", fail)
+    monkeypatch.setattr("dalle_mini.serving.folders.os.fsync", fail)
     problem = require_problem(site.order(PROMPT, params=WAIT), 507, "OutputError", "^the pictures can't be kept$")
     assert "disk" in problem["hint"] and "No space left" in caplog.text
     assert not list(tmp_path.glob("*/pictures/*"))

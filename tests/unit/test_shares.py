@@ -129,7 +129,7 @@ def test_a_disk_that_fails_is_told_without_its_folder(
     def fail(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("dalle_mini.serving.store.os.fsync", fail)
+    monkeypatch.setattr("dalle_mini.serving.folders.os.fsync", fail)
     with pytest.raises(OutputError, match="^the page can't be kept$") as caught:
         publish(shares)
     assert str(tmp_path) not in caught.value.hint and "No space left" in caplog.text
