@@ -22,7 +22,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(folder: Path) -> Iterator[Server]:
-    server = Server(folder / "tiny", folder / "home")
+    # Long enough for a busy machine.
+    server = Server(folder / "tiny", folder / "home", drain_seconds=str(PATIENCE))
     server.address = server.wait_for(r"DALL·E mini is at (\S+)")[1]
     end = time.monotonic() + PATIENCE
     while httpx.get(f"{server.address}/readyz").status_code != 200:
