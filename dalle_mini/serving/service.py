@@ -115,12 +115,10 @@ def build_service(
     model: str, settings: Settings, *, ranker: str | None = None, painter: Painter | None = None
 ) -> Service:
     """A service that has yet to be started; OutputError where drawings can't be kept, CheckpointError where pictures
-    must be looked at and can't be, ConfigError where numbers can't be what they should be."""
+    must be looked at and can't be, ConfigError where no engine can be made as the settings say."""
     metrics, safety = Metrics(), settings.safety_options
     if safety.pictures == "on":
         _require_checker()
-    if settings.dtype == INT8:
-        register()
     store = Store(
         settings.folder,
         keep_seconds=settings.keep_days * 86400,
@@ -163,7 +161,9 @@ def build_engine(
     painter: Painter | None = None,
     metrics: Metrics | None = None,
 ) -> Engine:
-    """An engine that draws on this process's device."""
+    """An engine that draws on this process's device; ConfigError where it can't have the numbers it should have."""
+    if settings.dtype == INT8:
+        register()
     safety, metrics = settings.safety_options, metrics or Metrics()
     return Engine(
         painter
