@@ -1,6 +1,6 @@
 """Draws how a loss fell, for RESULTS.md.
 
-python -m recipes.nano.curve out/nano/transformer out/nano/more-10/transformer --out recipes/nano/curve.svg
+python -m recipes.nano.curve out/nano/transformer out/nano/more-*/transformer --out recipes/nano/curve.svg
 
 Of several trainings, each began with what the one before had learned.
 """
