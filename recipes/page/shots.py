@@ -1,4 +1,4 @@
-"""Remakes the pictures of the page in docs/page.md: `python -m recipes.page.shots`.
+"""Remakes the pictures of the page in docs/page.md and docs/sharing.md: `python -m recipes.page.shots`.
 
 Serves the page with the bundled model on a free port, and visits it in Chromium: on a desk by day, on a phone by night.
 """
@@ -13,14 +13,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
-from playwright.sync_api import Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from dalle_mini.checkpoints.staging import write_whole
 
 ROOT = Path(__file__).parents[2]
-DESK, PHONE = (1440, 900), (390, 844)
+DESK, TABLET, PHONE = (1440, 900), (920, 844), (390, 844)
 GAP = 16
 PROMPT, SEED = "a purple cat", 4
 _PATIENCE = 120_000
@@ -136,13 +137,39 @@ def shoot_phone(page: Page, address: str) -> Image.Image:
     return arrange(shots)
 
 
+def shoot_shared(browser: Browser, address: str) -> Image.Image:
+    """A shared page, by day and on a phone by night."""
+    with visit(browser, DESK, "light") as page:
+        open_drawn(page, address)
+        open_share(page)
+        shared = page.get_by_label("Address of the page").input_value()
+    shots = []
+    for size, scheme in ((TABLET, "light"), (PHONE, "dark")):
+        with visit(browser, size, scheme) as page:
+            page.goto(shared)
+            shots.append(shoot(page))
+    return arrange(shots)
+
+
 def arrange(shots: list[Image.Image]) -> Image.Image:
     """Side by side."""
-    width, height = shots[0].size
-    sheet = Image.new("RGB", (len(shots) * (width + GAP) - GAP, height), "#8a8c84")
-    for index, shot in enumerate(shots):
-        sheet.paste(shot, (index * (width + GAP), 0))
+    width = sum(shot.width + GAP for shot in shots) - GAP
+    sheet, left = Image.new("RGB", (width, max(shot.height for shot in shots)), "#8a8c84"), 0
+    for shot in shots:
+        sheet.paste(shot, (left, 0))
+        left += shot.width + GAP
     return sheet
+
+
+@contextlib.contextmanager
+def visit(browser: Browser, size: tuple[int, int], scheme: Literal["light", "dark"]) -> Generator[Page]:
+    """A page of its own for a visitor with so many pixels, by day or by night."""
+    context = browser.new_context(viewport=ViewportSize(width=size[0], height=size[1]), color_scheme=scheme)
+    context.set_default_timeout(_PATIENCE)
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
 
 
 def save(sheet: Image.Image, name: str, *, width: int) -> None:
@@ -156,15 +183,11 @@ def main() -> None:
     browser_path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
     with serve() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"])
-        for name, size, scheme, shoot_all in (
-            ("page-desk.webp", DESK, "light", shoot_desk),
-            ("page-phone.webp", PHONE, "dark", shoot_phone),
-        ):
-            viewport = ViewportSize(width=size[0], height=size[1])
-            context = browser.new_context(viewport=viewport, color_scheme=scheme)
-            context.set_default_timeout(_PATIENCE)
-            save(shoot_all(context.new_page(), address), name, width=1800)
-            context.close()
+        with visit(browser, DESK, "light") as page:
+            save(shoot_desk(page, address), "page-desk.webp", width=1800)
+        with visit(browser, PHONE, "dark") as page:
+            save(shoot_phone(page, address), "page-phone.webp", width=1800)
+        save(shoot_shared(browser, address), "shared-page.webp", width=930)
         browser.close()
 
 
