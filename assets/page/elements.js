@@ -40,12 +40,14 @@ export function openDialog(title, kind, ...children) {
     ...children,
     told,
   );
+  const before = document.activeElement;
   close.addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   dialog.addEventListener("close", () => {
     dialog.remove();
     // The browser has given the focus back, unless what had it is gone. Meanwhile it may have gone elsewhere.
-    if (document.activeElement === document.body) document.querySelector("#prompt textarea")?.focus();
+    const isLost = !before?.isConnected && document.activeElement === document.body;
+    if (isLost) document.querySelector("#prompt textarea")?.focus();
   });
   document.querySelector(".gradio-container").append(dialog);
   dialog.showModal();
