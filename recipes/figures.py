@@ -28,6 +28,7 @@ from recipes.nano.ranking_table import write_table
 ROOT = Path(__file__).parent.parent
 RUNS = Path(__file__).parent / "runs"
 DOCUMENTS = (
+    "README.md",
     "assets/nano/MODEL_CARD.md",
     "docs/performance.md",
     "docs/ranking.md",
