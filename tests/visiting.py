@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 def run(page: Page, prompt: str) -> None:
     """Type a prompt and press Enter."""
-    field = page.get_by_label("Prompt")
+    field = page.get_by_label("Prompt", exact=True)
     field.fill(prompt)
     field.press("Enter")
 

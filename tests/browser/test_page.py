@@ -281,7 +281,7 @@ def test_examples_are_there_at_once(page: Page) -> None:
     expect(page.locator(".tile")).to_have_count(9)
     last = examples[-1]
     cards.last.click()
-    expect(page.get_by_label("Prompt")).to_have_value(last.prompt)
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value(last.prompt)
     expect(page.locator(".seed b")).to_have_text(str(last.seed))
     expect(cards.last).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_role("img", name=f"{last.prompt}, picture 1 of 9")).to_be_visible()

@@ -64,7 +64,7 @@ def test_history_is_kept_liked_carried_and_cleared(open_page: OpenPage, server: 
     expect(dialog.get_by_role("status")).to_have_text("That is no file that was exported here.")
     assert not page.evaluate(CONTRAST)
     entries.nth(2).get_by_role("link").click()
-    expect(page.get_by_label("Prompt")).to_have_value(XSS)
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value(XSS)
 
 
 def test_a_picture_tells_where_it_is_from(open_page: OpenPage, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_picture_tells_where_it_is_from(open_page: OpenPage, tmp_path: Path) -
     assert not page.evaluate(CONTRAST)
     chooser.set_input_files(named)
     dialog.get_by_role("link", name="Use this recipe").click()
-    expect(page.get_by_label("Prompt")).to_have_value(XSS)
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value(XSS)
 
 
 def test_this_is_told_in_plain_words_with_the_models_own_figures(open_page: OpenPage) -> None:

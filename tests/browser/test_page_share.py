@@ -79,7 +79,7 @@ def test_a_recipe_link_fills_the_page_in(page: Page, server: Server) -> None:
     expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("The recipe link is copied.")
     link = page.evaluate(CLIPBOARD)
     visit(page, link)
-    expect(page.get_by_label("Prompt")).to_have_value("two dogs & {a cat} in the snow")
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("two dogs & {a cat} in the snow")
     expect(page.get_by_label("Seed")).to_have_value(seed)
     expect(find_status(page)).to_contain_text("Press Run.")
     before = page.locator("#grid .grid").get_attribute("data-drawing")
@@ -122,7 +122,7 @@ def test_a_tile_opens_large_and_gives_the_focus_back(page: Page) -> None:
 
 def test_keys_choose_share_and_draw_again_but_not_while_somebody_types(page: Page) -> None:
     draw(page, "a red car")
-    field = page.get_by_label("Prompt")
+    field = page.get_by_label("Prompt", exact=True)
     field.press("End")
     page.keyboard.type(" s7r")
     expect(field).to_have_value("a red car s7r")
