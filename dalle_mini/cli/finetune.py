@@ -38,7 +38,7 @@ def run(options: Options) -> int:
 
     order = Finetuning(Path(options.pictures), options.name, options.base, options.steps, options.seed)
     began = time.monotonic()
-    with Progress() as bar:
+    with Progress(logged=True) as bar:
 
         def show(label: str, share: float) -> None:
             bar.label = label

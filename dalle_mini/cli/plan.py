@@ -1,4 +1,4 @@
-"""`dalle-mini plan`: what a service would take."""
+"""`dalle-mini plan`: how many devices a crowd needs."""
 
 import dataclasses
 import json
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from dalle_mini.cli.parser import Options, add_command, add_group, number
+from dalle_mini.cli.parser import Options, add_command, number
 from dalle_mini.cli.reporting import put_out
 from dalle_mini.config import suggest
 from dalle_mini.config.checks import require
@@ -28,11 +28,10 @@ How long a drawing takes on a device of yours, `python benchmarks/generate.py` s
 
 
 def add_parser(commands: Any) -> None:
-    group = add_group(commands, "plan", help="tell what a service would take")
     parser = add_command(
-        group,
-        "capacity",
-        run_capacity,
+        commands,
+        "plan",
+        run,
         help="tell how many devices a crowd needs, how long it waits, and what that costs",
         details=_DETAILS,
     )
@@ -71,7 +70,7 @@ class Crowd:
     qps: float
 
 
-def run_capacity(options: Options) -> int:
+def run(options: Options) -> int:
     for name in ("qps", "seconds", "peak", "price"):
         value = getattr(options, name)
         require(value is None or 0 < value < math.inf, f"--{name}", value, "must be above 0")

@@ -1,4 +1,4 @@
-"""A line on a terminal that says how far something is; nothing where nobody watches."""
+"""A line on a terminal that says how far something is; where nobody watches nothing, or lines of a log now and then."""
 
 import math
 import shutil
@@ -8,14 +8,20 @@ from types import TracebackType
 
 _CELLS = 24
 _SECONDS_BETWEEN = 0.1
+_LOGGED_PARTS = 10
 
 
 class Progress:
-    """Use in a `with` block, which takes the line away at its end; `label` says what is done."""
+    """Use in a `with` block, which takes the line away at its end; `label` says what is done.
 
-    def __init__(self, label: str = "", *, quiet: bool = False) -> None:
+    `logged` is for what takes minutes: without a terminal, every label and every tenth of it gets a line of its own.
+    """
+
+    def __init__(self, label: str = "", *, quiet: bool = False, logged: bool = False) -> None:
         self.label = label
         self._shown = sys.stderr.isatty() and not quiet
+        self._logged = logged and not self._shown
+        self._told = ("", 0)
         self._began: tuple[float, float, int] | None = None
         self._counted = -math.inf
 
@@ -23,6 +29,8 @@ class Progress:
         """Show the label, and how much of it is done, from 0 to 1, where that is known."""
         if self._shown:
             self._write(share, "")
+        elif self._logged:
+            self._log(share or 0.0)
 
     def count(self, share: float, done: int) -> None:
         """Show the share, how many of what is counted are done a second, and the time that is left."""
@@ -36,6 +44,12 @@ class Progress:
     def clear(self) -> None:
         if self._shown:
             self._put("")
+
+    def _log(self, share: float) -> None:
+        standing = (self.label, int(share * _LOGGED_PARTS))
+        if standing != self._told:
+            self._told = standing
+            print(f"{self.label} {share:.0%}", file=sys.stderr, flush=True)
 
     def _write(self, share: float | None, pace: str) -> None:
         filled = 0 if share is None else round(share * _CELLS)

@@ -29,21 +29,41 @@ class Batch:
     labels: list[Mapping[str, str]] = dataclasses.field(default_factory=list)
 
 
+@dataclasses.dataclass(frozen=True)
+class Families:
+    """The records of a set, so many in a row at a time; those that are left over at its end are left out."""
+
+    record_set: RecordSet
+    kin: int
+
+    def __len__(self) -> int:
+        return len(self.record_set) // self.kin
+
+    def __getitem__(self, index: int) -> list[Record]:
+        return [self.record_set[row] for row in range(index * self.kin, (index + 1) * self.kin)]
+
+
 class Loader:
-    """The batches that process `process` of `processes` trains on; ConfigError if they can't share evenly."""
+    """The batches that process `process` of `processes` trains on; ConfigError if they can't share evenly.
+
+    `kin` records in a row of the set are in one batch.
+    """
 
     def __init__(
-        self, record_set: RecordSet, *, batch_size: int, seed: int, process: int = 0, processes: int = 1
+        self, record_set: RecordSet, *, batch_size: int, seed: int, process: int = 0, processes: int = 1, kin: int = 1
     ) -> None:
         if batch_size < 1 or batch_size % processes:
             hint = f"choose a multiple of {processes}, the number of processes"
             raise ConfigError(f"batch_size={batch_size!r} can't be shared by {processes} processes", hint=hint)
+        local, families = batch_size // processes, Families(record_set, kin)
+        if local % kin or not len(families):
+            hint = f"choose a multiple of {kin * processes}, and a set of at least {kin}"
+            raise ConfigError(f"batch_size={batch_size!r} has no room for {kin} records in a row", hint=hint)
         if not 0 <= process < processes:
             raise ConfigError(f"process={process!r} is not one of {processes} processes")
-        shuffled = grain.MapDataset.source(record_set).seed(seed).shuffle().repeat()
-        local = batch_size // processes
+        shuffled = grain.MapDataset.source(families).seed(seed).shuffle().repeat()
         # Nothing remains of what repeats without end; but for this, the length is rounded to a float, and overflows.
-        self._batches = shuffled.batch(local, drop_remainder=True, batch_fn=stack_records)[process::processes]
+        self._batches = shuffled.batch(local // kin, drop_remainder=True, batch_fn=_stack_families)[process::processes]
 
     def at(self, step: int) -> Batch:
         """The batch of one step."""
@@ -81,6 +101,10 @@ def read_in_order(record_set: RecordSet, first: int, last: int, batch_size: int)
 def _read_ahead(batches: grain.MapDataset) -> Iterator[Batch]:
     options = grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=_BATCHES_AHEAD)
     return iter(batches.to_iter_dataset(options))
+
+
+def _stack_families(families: Sequence[Sequence[Record]]) -> Batch:
+    return stack_records([record for family in families for record in family])
 
 
 def stack_records(records: Sequence[Record]) -> Batch:

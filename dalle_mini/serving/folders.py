@@ -91,7 +91,8 @@ class BucketFolders:
         try:
             self._files, self._place = fsspec.core.url_to_fs(address, use_listings_cache=False)
         except (ImportError, ValueError) as error:
-            hint = "for s3:// addresses: pip install 'dalle-mini[s3]'"
+            is_s3 = address.partition("://")[0] in ("s3", "s3a")
+            hint = "pip install 'dalle-mini[s3]'" if is_s3 else "s3://NAME/PATH is an address"
             raise ConfigError(f"drawings can't be kept at {address}: {error}", hint=hint) from error
 
     def write(self, id: str, files: Mapping[str, bytes]) -> None:

@@ -32,7 +32,7 @@ from dalle_mini.training.loop import LoopConfig
 from dalle_mini.training.optimizer import OptimizerConfig, build_optimizer, update_average
 from dalle_mini.training.runfile import build_sections
 from dalle_mini.training.sharding import MeshConfig, row_share
-from dalle_mini.training.start import load_start
+from dalle_mini.training.start import LearningConfig, load_start
 from dalle_mini.training.state import TrainState
 
 _SHOWN = 16
@@ -41,10 +41,16 @@ _OF_THE_TOKENIZER = ("vocab_size", "eos_token_id", "pooling")
 
 @dataclasses.dataclass(frozen=True)
 class CaptionedPictures:
-    """The folders of the picture set and of the tokenizer, which the exported model takes along."""
+    """The folders of the picture set and of the tokenizer, which the exported model takes along. `kin` pictures in a
+    row of the set are in one batch: where they differ in little, they are the hardest to tell apart."""
 
     pictures: str
     tokenizer: str
+    kin: int = 1
+
+    def __post_init__(self) -> None:
+        if isinstance(self.kin, bool) or not isinstance(self.kin, int) or self.kin < 1:
+            raise ConfigError(f"data.kin={self.kin!r} must be a whole number from 1 on")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,13 +59,6 @@ class SpaceConfig:
 
     projection_dim: int = CLIPConfig.projection_dim
     logit_scale_init_value: float = CLIPConfig.logit_scale_init_value
-
-
-@dataclasses.dataclass(frozen=True)
-class LearningConfig:
-    """`start_from` is the folder of a CLIP of the same sizes, whose weights the run begins with, not random ones."""
-
-    start_from: str = ""
 
 
 TABLES: dict[str, type] = {
@@ -136,7 +135,8 @@ class CLIPTask:
 
     def _loader(self) -> Loader:
         share = row_share(self.mesh)
-        return Loader(self._pictures, batch_size=self._optimizer.batch_size, seed=self.loop.seed, **share)
+        size, seed, kin = self._optimizer.batch_size, self.loop.seed, self._data.kin
+        return Loader(self._pictures, batch_size=size, seed=seed, kin=kin, **share)
 
     def _read(self, batch: Batch) -> Batch:
         tokens = self._tokenizer.encode(batch.captions).tokens

@@ -16,7 +16,7 @@ import optax
 from PIL import Image
 
 from dalle_mini.arrays import Array, Float, Int32, Params
-from dalle_mini.checkpoints.store import save_judge
+from dalle_mini.checkpoints.store import load_judge, save_judge
 from dalle_mini.config.judge import FIELDS, Field, JudgeConfig, JudgeNetwork, order_things
 from dalle_mini.data.loader import Batch, Loader, read_in_order
 from dalle_mini.data.records import read_labels
@@ -31,6 +31,7 @@ from dalle_mini.training.loop import LoopConfig
 from dalle_mini.training.optimizer import OptimizerConfig, accumulate_gradients, build_optimizer, update_average
 from dalle_mini.training.runfile import build_sections
 from dalle_mini.training.sharding import MeshConfig, row_share
+from dalle_mini.training.start import LearningConfig, load_start
 from dalle_mini.training.state import TrainState
 
 _SHOWN = 32
@@ -62,6 +63,7 @@ TABLES: dict[str, type] = {
     "data": LabelledData,
     "model": JudgeNetwork,
     "answers": AnswersConfig,
+    "learning": LearningConfig,
     "distortion": DistortionConfig,
     "optimizer": OptimizerConfig,
     "loop": LoopConfig,
@@ -72,8 +74,6 @@ TABLES: dict[str, type] = {
 
 class JudgeTask:
     """A run of a judge's training; batches are a pure function of (seed, step)."""
-
-    start_weights = None
 
     def __init__(self, tables: Mapping[str, dict[str, Any]]) -> None:
         self.sections: Mapping[str, Any] = build_sections(tables, **TABLES)
@@ -90,6 +90,12 @@ class JudgeTask:
         labels = map(read_labels, self._pictures.fields())
         fields = find_fields(order_things(each, data.symmetric) for each in labels)
         self.config = JudgeConfig(resolution, fields, self.sections["model"], data.symmetric)
+
+    @property
+    def start_weights(self) -> Params | None:
+        """The weights in `start_from`, where the run file names it; ConfigError if they are of other sizes, or answer
+        other questions."""
+        return load_start(self.sections["learning"].start_from, self.config, load_judge)
 
     def init(self) -> TrainState:
         params = judge.init(jax.random.key(self.loop.seed), self.config)

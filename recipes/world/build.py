@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
@@ -26,21 +26,26 @@ from dalle_mini.data.shards import RecordWriter
 from dalle_mini.errors import DalleMiniError
 from recipes.world.facts import labels
 from recipes.world.gallery import open_gallery
-from recipes.world.scenes import SIZE, draw_scenes, outline
+from recipes.world.scenes import SIZE, Scene, draw_scenes, outline
 from recipes.world.settings import add_options, choose
-from recipes.world.world import EVERYTHING, World, WorldConfig, load_world, read_table
+from recipes.world.world import EVERYTHING, WorldConfig, load_world, read_table
 
 SHARD = 4_000
 
 
 @dataclass(frozen=True)
 class Series:
-    """An endless list of scenes: `size` is the pixels a side."""
+    """An endless list of scenes: `size` is the pixels a side, `kin` how many in a row are alike but for one thing."""
 
     seed: int
     size: int = SIZE
     held_out: bool = False
     config: WorldConfig = EVERYTHING
+    kin: int = 1
+
+    def draw(self, indices: Iterable[int]) -> Iterator[Scene]:
+        """Scenes of the list, by their numbers."""
+        return draw_scenes(load_world(self.config), self.seed, indices, self.held_out, self.size, self.kin)
 
     def name(self, index: int) -> str:
         """What scene `index` is called in a picture set."""
@@ -95,13 +100,14 @@ def origin(drawings: tuple[str, ...]) -> tuple[str, str]:
 
 def write_shard(job: Job) -> Written:
     """Draw one shard, unless it is there and whole."""
-    found, world = job.writer.find(job.number), load_world(job.series.config)
+    found = job.writer.find(job.number)
     if found and found.count == job.count:
-        series, gallery = job.series, open_gallery(world, job.series.size)
-        planned = (outline(world, gallery, series.seed, index, series.held_out) for index in job.indices())
+        series, world = job.series, load_world(job.series.config)
+        gallery = open_gallery(world, series.size)
+        planned = (outline(world, gallery, series.seed, index, series.held_out, series.kin) for index in job.indices())
         return counted(job.number, found, [origin(each.drawings) for each in planned])
     origins: list[tuple[str, str]] = []
-    made = job.writer.write(job.number, draw_records(world, job, origins))
+    made = job.writer.write(job.number, draw_records(job, origins))
     assert made is not None  # a job has scenes
     return counted(job.number, made, origins)
 
@@ -111,11 +117,10 @@ def counted(number: int, shard: Shard, origins: list[tuple[str, str]]) -> Writte
     return Written(number, shard, *(Counter(pair[part] for pair in origins) for part in range(2)))
 
 
-def draw_records(world: World, job: Job, origins: list[tuple[str, str]]) -> Iterator[bytes]:
+def draw_records(job: Job, origins: list[tuple[str, str]]) -> Iterator[bytes]:
     """The scenes of a shard as they lie in a picture set; their origins are added to the list."""
     series = job.series
-    scenes = draw_scenes(world, series.seed, job.indices(), series.held_out, series.size)
-    for index, scene in zip(job.indices(), scenes, strict=True):
+    for index, scene in zip(job.indices(), series.draw(job.indices()), strict=True):
         licence, source = origin(scene.drawings)
         origins.append((licence, source))
         picture = encode_png(Image.fromarray(scene.pixels))
@@ -133,7 +138,7 @@ def draw_records(world: World, job: Job, origins: list[tuple[str, str]]) -> Iter
 def fingerprint(series: Series, scenes: int = 64) -> str:
     """A digest of the first scenes, which changes when what they look like or say does."""
     digest = blake2b(digest_size=16)
-    for scene in draw_scenes(load_world(series.config), series.seed, range(scenes), series.held_out, series.size):
+    for scene in series.draw(range(scenes)):
         digest.update(scene.pixels.tobytes() + scene.caption.encode())
     return digest.hexdigest()
 
@@ -143,6 +148,8 @@ def describe(series: Series, count: int) -> dict[str, Any]:
     settings: dict[str, Any] = {"seed": series.seed, "scenes": count, "held_out": series.held_out}
     if series.config.pairs is not None:
         settings["pairs"] = series.config.pairs
+    if series.kin > 1:
+        settings["kin"] = series.kin
     return settings | {
         "things": series.config.things,
         "sets": list(series.config.sets),
@@ -202,11 +209,12 @@ def main() -> None:
     add_options(parser)
     parser.add_argument("--workers", type=positive, default=2)
     parser.add_argument("--held-out", action="store_true", help="combinations training never sees")
+    parser.add_argument("--kin", type=positive, default=1, help="scenes in a row that are alike but for one thing")
     options = parser.parse_args()
     stay_on_one_core()
     try:
         chosen = choose(options)
-        series = Series(options.seed, chosen.size, options.held_out, chosen.config)
+        series = Series(options.seed, chosen.size, options.held_out, chosen.config, options.kin)
         build(options.out, series, options.count, workers=options.workers)
     except DalleMiniError as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from random import Random
 
@@ -136,6 +136,14 @@ def draw_pair(world: World, random: Random) -> Facts:
     return without_hidden(
         world, Facts((first, second), color, material, background=background, style=style, relation=relation)
     )
+
+
+def vary(world: World, facts: Facts, random: Random) -> Facts:
+    """The scene with another thing in the place of one of its things, held out or not."""
+    place = random.randrange(len(facts.things))
+    may_be = suited(world, facts.relation)[place] if facts.relation not in ("", *SYMMETRIC) else tuple(world.things)
+    other = random.choice([name for name in may_be if name not in facts.things])
+    return replace(facts, things=(*facts.things[:place], other, *facts.things[place + 1 :]))
 
 
 def draw_thing(world: World, random: Random) -> str:

@@ -1,6 +1,6 @@
 """Draws captioned scenes from a seed and their numbers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from random import Random
@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 
 from recipes.world import captions
 from recipes.world.compose import paint
-from recipes.world.facts import Facts, draw_facts, is_held_out
+from recipes.world.facts import Facts, draw_facts, is_held_out, vary
 from recipes.world.gallery import Gallery, open_gallery
 from recipes.world.layout import cast
 from recipes.world.plan import Plan, draw_plan, stacked
@@ -48,28 +48,41 @@ def draw_scene(world: World, seed: int, index: int, held_out: bool = False, size
 
 
 def draw_scenes(
-    world: World, seed: int, indices: Iterable[int], held_out: bool = False, size: int = SIZE
+    world: World, seed: int, indices: Iterable[int], held_out: bool = False, size: int = SIZE, kin: int = 1
 ) -> Iterator[Scene]:
     """Draw scenes of the endless list `seed`, each a pure function of world, seed, index and size.
 
-    With `held_out`, every scene has a combination that training never sees; without it, none has.
+    With `held_out`, every scene has a combination that training never sees; without it, none has. With `kin`, so many
+    scenes in a row are alike but for one thing, which is another in each.
     """
     gallery = open_gallery(world, size)
-    outlines = (outline(world, gallery, seed, index, held_out) for index in indices)
+    outlines = (outline(world, gallery, seed, index, held_out, kin) for index in indices)
     while batch := list(islice(outlines, BATCH)):
         pictures = paint_plans(world, gallery, [each.plan for each in batch])
         for each, pixels in zip(batch, pictures, strict=True):
             yield Scene(each.caption, pixels, each.facts, each.drawings)
 
 
-def outline(world: World, gallery: Gallery, seed: int, index: int, held_out: bool) -> Outline:
+def outline(world: World, gallery: Gallery, seed: int, index: int, held_out: bool, kin: int = 1) -> Outline:
     """What scene `index` shows, says and where."""
-    random = Random(f"{seed}/{index}/{'held out' if held_out else 'training'}")
-    facts = draw_facts(world, random)
-    while is_held_out(world, facts) != held_out:
-        facts = draw_facts(world, random)
+    of = "held out" if held_out else "training"
+    random = Random(f"{seed}/{index}/{of}")
+    if kin == 1:
+        facts = draw_until(world, held_out, lambda: draw_facts(world, random))
+    else:
+        shared = Random(f"{seed}/{index // kin}/{of}/kin of {kin}")
+        first = draw_until(world, held_out, lambda: draw_facts(world, shared))
+        facts = draw_until(world, held_out, lambda: vary(world, first, random)) if index % kin else first
     plan, drawings = draw_staged(world, gallery, facts, random)
     return Outline(captions.write(world, facts, random), facts, drawings, plan)
+
+
+def draw_until(world: World, held_out: bool, draw: Callable[[], Facts]) -> Facts:
+    """The first scene drawn that is held out, or that is not."""
+    facts = draw()
+    while is_held_out(world, facts) != held_out:
+        facts = draw()
+    return facts
 
 
 def draw_staged(world: World, gallery: Gallery, facts: Facts, random: Random) -> tuple[Plan, tuple[str, ...]]:

@@ -92,8 +92,9 @@ def test_a_bucket_out_of_reach_is_told_of(
 
 
 def test_an_address_that_nothing_reaches_is_told_before_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match="nowhere"):
+    with pytest.raises(ConfigError, match="nowhere") as told:
         BucketFolders("nowhere://bucket")
+    assert "install" not in told.value.hint
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(ConfigError, match="s3://bucket") as told:
         BucketFolders("s3://bucket")

@@ -20,6 +20,7 @@ from dalle_mini.errors import ConfigError
 from dalle_mini.serving.capacity import BUSIEST, DEVICES, find_waits, plan
 from dalle_mini.serving.engine import Engine, EngineLimits
 from dalle_mini.serving.order import Order
+from recipes.figures import RUNS
 
 SECONDS = 4.0
 
@@ -129,7 +130,7 @@ def test_a_crowd_that_is_too_large_is_told_so() -> None:
 
 
 def capacity(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    status = main(["plan", "capacity", *words])
+    status = main(["plan", *words])
     out, err = capsys.readouterr()
     return status, out, err
 
@@ -144,6 +145,11 @@ def test_the_command_plans_a_craze(capsys: pytest.CaptureFixture[str]) -> None:
     assert first["cost_a_day"] == pytest.approx(36 * first["devices"])
     status, out, _ = capacity(capsys, "--qps", "2", "--seconds", "1", "--wait", "1")
     assert status == 0 and "86,400" in out and "--seconds" in out and "cost" not in out
+
+
+def test_the_documents_tell_what_the_command_does(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = capacity(capsys, "--device", "mega-a10g", "--price", "1", "--json")
+    assert [json.loads(line) for line in out.splitlines()] == json.loads((RUNS / "plan.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from benchmarks import compare_min_dalle, memory
 from benchmarks.floors import LANES, Rates, Work, count_pixels, count_prompt, count_token, find_floors, measure_rates
 from benchmarks.random_weights import SIZES, VQGAN
 from dalle_mini.config import TransformerConfig
-from recipes import figures
+from recipes import renderers
 
 CONFIG = dataclasses.replace(costs.CONFIG, encoder_vocab_size=512)
 WITH_INT8 = pytest.param(
@@ -46,9 +46,9 @@ def test_ratios_are_those_of_medians(grid: bool) -> None:
     assert found["decode_step_ratio"] == found["grid_ratio"] == found["pixels_ratio"] == pytest.approx(6)
     assert found["floor_ratio"] == pytest.approx(1.1 * 133 / 20, abs=0.01)
     assert found["peak_gib"] == 2.2 and found["grid_is_computed"] == (not grid)
-    table = figures.write_comparison({"size": "mini", **found})
+    table = renderers.write_comparison({"size": "mini", **found})
     assert "6.0 ×" in table and "0.05 s" in table and ("computed" in table) == (not grid)
-    assert "mini, int8" in figures.write_comparison({"size": "mini", "dtype": "int8", **found})
+    assert "mini, int8" in renderers.write_comparison({"size": "mini", "dtype": "int8", **found})
 
 
 def test_without_a_peer_there_are_no_ratios() -> None:

@@ -64,6 +64,27 @@ def test_batches_may_have_one_row_or_more_than_the_set(tokens: RecordSet) -> Non
     )
 
 
+def test_kin_stay_together_in_a_batch_whoever_shares_it(tokens: RecordSet) -> None:
+    whole = [Loader(tokens, batch_size=8, seed=3, kin=2).at(step) for step in range(11)]
+    for batch in whole:
+        numbers = [int(id[1:]) for id in batch.ids]
+        assert all(first % 2 == 0 and second == first + 1 for first, second in zip(*(iter(numbers),) * 2, strict=True))
+    assert Counter(id for batch in whole for id in batch.ids) == Counter(4 * [f"t{n}" for n in range(COUNT)])
+    shared = [Loader(tokens, batch_size=8, seed=3, kin=2, process=n, processes=2).at(0) for n in range(2)]
+    assert sorted(id for batch in shared for id in batch.ids) == sorted(whole[0].ids)
+
+
+def test_what_is_left_over_of_kin_is_left_out(tokens: RecordSet) -> None:
+    loader = Loader(tokens, batch_size=4, seed=3, kin=4)
+    assert {id for step in range(20) for id in loader.at(step).ids} == {f"t{n}" for n in range(20)}
+
+
+@pytest.mark.parametrize(("batch_size", "kin"), [(6, 4), (2, 4), (4 * COUNT, 2 * COUNT)])
+def test_kin_that_fit_no_batch_are_told_of(tokens: RecordSet, batch_size: int, kin: int) -> None:
+    with pytest.raises(ConfigError, match=f"no room for {kin} records"):
+        Loader(tokens, batch_size=batch_size, seed=3, kin=kin)
+
+
 def test_seeds_give_other_orders(tokens: RecordSet) -> None:
     orders = {tuple(Loader(tokens, batch_size=COUNT, seed=seed).at(0).ids) for seed in range(5)}
     assert len(orders) == 5

@@ -7,7 +7,7 @@ from doubles import make_tiny_clip, make_tiny_model
 import dalle_mini
 from benchmarks.experiments import early_exit
 from benchmarks.experiments.early_exit import Drawn, compare
-from recipes import figures
+from recipes import renderers
 
 
 def test_all_candidates_are_marked_half_way_and_at_the_end(tmp_path) -> None:
@@ -25,4 +25,4 @@ def test_what_is_kept_is_held_against_the_best_of_all() -> None:
     assert told["saved"] == pytest.approx(1 - (6 + 3) / 10)
     wrong = compare([Drawn(-end, end, tokens=8, pixels=1, marks=1)], 0.5)
     assert wrong["found"] == wrong["found_best"] == 0 and wrong["mark"] < wrong["mark_of_all"]
-    assert "| 50 % of 36 | 100 % |" in figures.write_early_exit({"candidates": 36, "rows": [told]})
+    assert "| 50 % of 36 | 100 % |" in renderers.write_early_exit({"candidates": 36, "rows": [told]})

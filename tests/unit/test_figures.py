@@ -37,6 +37,15 @@ def test_a_run_is_kept_and_filled_in(runs: Path, monkeypatch: pytest.MonkeyPatch
     assert filled.startswith("Before.\n") and filled.endswith("Behind.\n") and figures.filled(filled) == filled
 
 
+def test_a_run_of_several_lines_is_kept_whole(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = {"at_once": 1, "clients": 2, "drawings_a_minute": 40, "p50_seconds": 1.5, "p95_seconds": 2, "cpu_seconds": 1}
+    lines = [line | {"mean_batch": 1}, line | {"at_once": 8, "drawings_a_minute": 60, "mean_batch": 1.9}]
+    monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{json.dumps(each)}\n" for each in lines)))
+    assert figures.main(["keep", "serve"]) == 0
+    row = figures.render("serve").splitlines()[2]
+    assert row.startswith("| 2 | 40 | 1.5 s |") and row.endswith("| 1.50 × | 1.9 |")
+
+
 def test_a_table_is_kept_as_it_is(runs: Path, tmp_path: Path) -> None:
     table = tmp_path / "table.md"
     table.write_text("| a |\n| --- |\n| 1 |\n")

@@ -100,6 +100,21 @@ def test_it_learns_what_pictures_are_labelled_with(place: Path, tmp_path: Path) 
     assert inspect(tmp_path / "model").kind == "judge" and not inspect(tmp_path / "model").problems
 
 
+def test_a_run_goes_on_from_the_weights_it_is_told_to(place: Path, tmp_path: Path) -> None:
+    loop.run(make_task(place), tmp_path / "first")
+    start = f"learning.start_from='{tmp_path / 'first' / 'model'}'"
+    loop.run(make_task(place, start, "optimizer.steps=1", "optimizer.warmup_steps=1"), tmp_path / "second")
+    first, second = (read_first_loss(tmp_path / run) for run in ("first", "second"))
+    assert second < first / 2
+    with pytest.raises(ConfigError, match="widths.*the run file has") as caught:
+        _ = make_task(place, start, "model.widths=[16, 8]").start_weights
+    assert len(str(caught.value)) < 400
+
+
+def read_first_loss(workdir: Path) -> float:
+    return json.loads((workdir / "metrics.jsonl").read_text().splitlines()[0])["loss"]
+
+
 def test_labels_come_back_from_a_set_and_old_records_have_none(tmp_path: Path) -> None:
     labels = {"thing": "cat", "attribute": "of cheese", "count": "2"}
     image = Image.new("RGB", (8, 8), "red")

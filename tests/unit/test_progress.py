@@ -53,3 +53,12 @@ def test_nothing_is_shown_where_nobody_watches(capsys: pytest.CaptureFixture[str
         bar.show(0.5)
         bar.count(0.5, 10)
     assert capsys.readouterr().err == ""
+
+
+def test_what_takes_minutes_leaves_lines_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress(logged=True) as bar:
+        for bar.label in ("reading", "learning"):
+            for done in range(101):
+                bar.show(done / 100)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [f"{label} {share}%" for label in ("reading", "learning") for share in range(0, 101, 10)]

@@ -60,6 +60,20 @@ def test_held_out_scenes_hold_such_a_combination_and_others_none() -> None:
         assert all(is_held_out(WORLD, each.facts) == held_out for each in drawn)
 
 
+@pytest.mark.parametrize("held_out", [False, True])
+def test_kin_are_alike_but_for_one_thing(held_out: bool) -> None:
+    kin = 4
+    drawn = [outline(WORLD, GALLERY, 0, index, held_out, kin) for index in range(60 * kin)]
+    assert all(is_held_out(WORLD, each.facts) == held_out for each in drawn)
+    for first, *others in zip(*(iter(drawn),) * kin, strict=True):
+        for other in others:
+            assert replace(other.facts, things=first.facts.things) == first.facts
+            pairs = zip(first.facts.things, other.facts.things, strict=True)
+            assert sum(one != another for one, another in pairs) == 1
+    assert len({drawn[place].facts for place in range(0, len(drawn), kin)}) > 50
+    assert {len(each.facts.things) for each in drawn} == {1, 2}
+
+
 def test_painting_at_once_and_in_turn_agree() -> None:
     """In every style, material and relation; rounding may tip the last bit."""
     shown = [facts for kind in ("style", "material", "relation") for _, facts in examples(WORLD, kind, 0, 1)]
@@ -225,6 +239,15 @@ def test_built_scenes_are_those_of_their_numbers(tmp_path: Path) -> None:
         assert isinstance(built, Picture) and built.caption == scene.caption
         assert np.array_equal(built.pixels, scene.pixels)
         assert (built.licence, built.source) == origin(scene.drawings)
+
+
+def test_built_kin_are_those_of_their_numbers(tmp_path: Path) -> None:
+    build(tmp_path, replace(SERIES, kin=3), 7, workers=1, shard=4)
+    pictures = RecordSet.open(tmp_path, "pictures")
+    assert pictures.manifest.settings["kin"] == 3
+    for built, scene in zip(pictures, draw_scenes(WORLD, 1, range(7), kin=3), strict=True):
+        assert isinstance(built, Picture) and built.caption == scene.caption
+        assert np.array_equal(built.pixels, scene.pixels)
 
 
 def test_a_scene_has_the_licences_of_its_drawings() -> None:
