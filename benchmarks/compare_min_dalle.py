@@ -1,12 +1,12 @@
 """How fast are nine pictures of the published sizes drawn, beside min-dalle, and beside what the machine allows?
 
     python -m benchmarks.compare_min_dalle --peer out/peer/bin/python [--size mini|mega] [--repeats N]
-                                           [--short] [--dtype int8]
+                                           [--short] [--dtype float32|int8]
 
-Prints one line of JSON for each size. `--peer` is the Python of an environment with min-dalle 0.4.11
-(benchmarks/peers/min-dalle.txt tells how to make one); without it only ours is measured. Weights are random, on the
-CPU: min-dalle's in float32, ours, too, unless `--dtype` says so. The two take turns, each in a process of its own;
-figures are medians over the turns, ratios are min-dalle's CPU seconds over ours.
+Prints a line of JSON for each size and each dtype of ours. `--peer` is the Python of an environment with min-dalle
+0.4.11 (benchmarks/peers/min-dalle.txt tells how to make one); without it only ours is measured. Weights are random, on
+the CPU: min-dalle's in float32, ours in that and in int8, unless `--dtype` names one. All take turns, each in a process
+of its own; figures are medians over the turns, ratios are min-dalle's CPU seconds over ours.
 
 * `first_picture`: from the prompt to nine previews behind the first 32 of 256 tokens, where both show their first.
 * `pixels`: nine pictures of their tokens. `grid`: from the prompt to nine pictures.
@@ -36,6 +36,7 @@ from dalle_mini.config.transformer import PRESETS
 PEER = Path(__file__).parent / "peers" / "min_dalle_turn.py"
 PROMPT = "a red car at the beach"
 SETTINGS = GenerationConfig()
+DTYPES = ("float32", INT8)
 CAPTIONS = [" a red car at the beach", " two dogs in the snow"] * 4
 
 Time = dict[str, float]
@@ -48,7 +49,7 @@ def main() -> None:
     parser.add_argument("--size", choices=PRESETS, help="default: both")
     parser.add_argument("--repeats", type=int, default=5, help="turns of each (default: 5)")
     parser.add_argument("--short", action="store_true", help="draw no whole grid of mini either")
-    parser.add_argument("--dtype", choices=("float32", INT8), default="float32", help="ours; min-dalle has float32")
+    parser.add_argument("--dtype", choices=DTYPES, action="append", help="ours (default: both); min-dalle has float32")
     parser.add_argument("--turn", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.turn:
@@ -57,34 +58,39 @@ def main() -> None:
         print(json.dumps(found))
         return
     for size in [options.size] if options.size else PRESETS:
-        print(json.dumps(compare(size, options)), flush=True)
+        for line in compare(size, options):
+            print(json.dumps(line), flush=True)
 
 
-def compare(size: str, options: argparse.Namespace) -> dict[str, Any]:
-    """The line of one size."""
+def compare(size: str, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The lines of one size."""
     from dalle_mini.cli.machine import describe_machine
 
-    whole = size == "mini" and not options.short
     found = read_line([sys.executable, "-m", "benchmarks.floors", "--size", size])
-    ours: list[dict[str, Any]] = []
+    whole, dtypes = size == "mini" and not options.short, options.dtype or list(DTYPES)
+    ours: dict[str, list[dict[str, Any]]] = {dtype: [] for dtype in dtypes}
     theirs: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
-        settings = {"size": size, "whole": whole, "top_k": SETTINGS.top_k, "folder": folder, "dtype": options.dtype}
-        turn = json.dumps(settings)
+        settings = {"size": size, "whole": whole, "top_k": SETTINGS.top_k, "folder": folder}
         for _ in range(options.repeats):
-            ours.append(read_line([sys.executable, "-m", "benchmarks.compare_min_dalle", "--turn", turn]))
+            for dtype, turns in ours.items():
+                turn = json.dumps({**settings, "dtype": dtype})
+                turns.append(read_line([sys.executable, "-m", "benchmarks.compare_min_dalle", "--turn", turn]))
             if options.peer:
-                theirs.append(read_line([options.peer, str(PEER), turn]))
-    return {
-        "benchmark": "compare_min_dalle",
-        "size": size,
-        "dtype": options.dtype,
-        "repeats": options.repeats,
-        **summarize(ours, theirs, found["floors"], PRESETS[size]),
-        "gigabytes_a_second": found["gigabytes_a_second"],
-        "gigaflops": found["gigaflops"],
-        "machine": describe_machine(),
-    }
+                theirs.append(read_line([options.peer, str(PEER), json.dumps(settings)]))
+    return [
+        {
+            "benchmark": "compare_min_dalle",
+            "size": size,
+            "dtype": dtype,
+            "repeats": options.repeats,
+            **summarize(turns, theirs, found["floors"], PRESETS[size]),
+            "gigabytes_a_second": found["gigabytes_a_second"],
+            "gigaflops": found["gigaflops"],
+            "machine": describe_machine(),
+        }
+        for dtype, turns in ours.items()
+    ]
 
 
 def read_line(command: list[str]) -> dict[str, Any]:

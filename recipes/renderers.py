@@ -79,12 +79,16 @@ def write_costs(run: dict[str, Any]) -> str:
     return write_table(["", "candidates", "drawing", "ranking", "share"], [row])
 
 
-def write_comparison(run: dict[str, Any]) -> str:
-    """What benchmarks/compare_min_dalle.py printed of one size."""
-    ours, peer, floor = run["ours"], run["min_dalle"], run["floor"]
+def write_comparison(run: list[dict[str, Any]]) -> str:
+    """What benchmarks/compare_min_dalle.py printed of one size, a table for each dtype of ours."""
+    return "\n".join(map(_compare, run))
+
+
+def _compare(line: dict[str, Any]) -> str:
+    ours, peer, floor = line["ours"], line["min_dalle"], line["floor"]
     rows = [
         [
-            title + (", computed" if name == "grid" and run["grid_is_computed"] else ""),
+            title + (", computed" if name == "grid" and line["grid_is_computed"] else ""),
             f"{ours[name]['cpu_seconds']:.3g} s",
             f"{peer[name]['cpu_seconds']:.3g} s",
             f"{peer[name]['cpu_seconds'] / ours[name]['cpu_seconds']:.1f} ×",
@@ -95,8 +99,8 @@ def write_comparison(run: dict[str, Any]) -> str:
     ]
     memory = [f"{each['peak_gib']:.2f} GiB" for each in (ours, peer)]
     rows.append(["peak memory", *memory, f"{peer['peak_gib'] / ours['peak_gib']:.1f} ×", "", ""])
-    ours_is = run["size"] if run.get("dtype", "float32") == "float32" else f"{run['size']}, {run['dtype']}"
-    return write_table([ours_is, "CPU time", "min-dalle's", "ratio", "on the clock", "floor"], rows)
+    titles = ["CPU time", "min-dalle's", "ratio", "on the clock", "floor"]
+    return write_table([f"{line['size']}, {line['dtype']}", *titles], rows)
 
 
 def write_ablations(run: dict[str, Any]) -> str:
@@ -232,7 +236,6 @@ RENDERERS: dict[str, Callable[[Any], str]] = {
     "nano-results": write_results,
     "ranking-costs": write_costs,
     "min-dalle-mini": write_comparison,
-    "min-dalle-mini-int8": write_comparison,
     "min-dalle-mega": write_comparison,
     "ablations-nano": write_ablations,
     "ablations-mini": write_ablations,
@@ -251,5 +254,5 @@ RENDERERS: dict[str, Callable[[Any], str]] = {
 }
 """By the name of a run, what makes Markdown of its JSON; other runs are tables already."""
 
-LINES = ("plan", "serve")
+LINES = ("min-dalle-mega", "min-dalle-mini", "plan", "serve")
 """The runs of which every line counts, not the last alone."""

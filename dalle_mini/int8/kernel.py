@@ -9,7 +9,7 @@ import numpy as np
 from jax.custom_batching import custom_vmap
 
 from dalle_mini.arrays import Array, Float, UInt8
-from dalle_mini.int8.library import TARGET, register
+from dalle_mini.int8.library import PRODUCT, register
 
 _OUTPUTS, _INPUTS = 16, 4
 """Of a panel, and of one step through it; product.cc says why."""
@@ -49,7 +49,7 @@ class Int8Kernel:
 @custom_vmap
 def _multiply(rows: Any, panels: Any, scales: Any) -> Any:
     result = jax.ShapeDtypeStruct((rows.shape[0], scales.shape[0]), jnp.float32)
-    return jax.ffi.ffi_call(TARGET, result)(rows, panels, scales)
+    return jax.ffi.ffi_call(PRODUCT, result)(rows, panels, scales)
 
 
 @_multiply.def_vmap

@@ -1,4 +1,4 @@
-"""The compiled product: made of product.cc when it is first wanted, and kept in the user's cache folder."""
+"""The compiled product and attention: made when they are first wanted, and kept in the user's cache folder."""
 
 import ctypes
 import functools
@@ -16,18 +16,20 @@ import jax
 from dalle_mini.cache import cache_folder
 from dalle_mini.errors import ConfigError
 
-TARGET = "dalle_mini_int8_product"
-"""What XLA knows it by."""
+PRODUCT, ATTENTION = "dalle_mini_int8_product", "dalle_mini_attend_past"
+"""What XLA knows them by."""
 
-_SOURCE = Path(__file__).with_name("product.cc")
-_SYMBOL = "DalleMiniInt8Product"
+_SYMBOLS = {PRODUCT: "DalleMiniInt8Product", ATTENTION: "DalleMiniAttendPast"}
+_HERE = Path(__file__).parent
+_SOURCES = (_HERE / "product.cc", _HERE / "attention.cc")
+_HEADER = _HERE / "parts.h"
 _FLAGS = ("-O3", "-march=native", "-std=c++17", "-shared", "-fPIC", "-w")
 _COMPILERS = ("c++", "g++", "clang++")
 
 
 @functools.cache
 def register() -> None:
-    """Make XLA know the product; ConfigError where it can't be had.
+    """Make XLA know them; ConfigError where they can't be had.
 
     A file of another processor, JAX, compiler or source has another name, so it is never the wrong one that is loaded.
     """
@@ -38,10 +40,12 @@ def register() -> None:
     if not library.is_file():
         _compile(compiler, library)
     try:
-        handler = getattr(ctypes.CDLL(str(library)), _SYMBOL)
+        loaded = ctypes.CDLL(str(library))
+        handlers = {target: getattr(loaded, symbol) for target, symbol in _SYMBOLS.items()}
     except (OSError, AttributeError) as error:
         raise ConfigError(f"can't load {library}: {error}", hint="delete it, and it is made anew") from None
-    jax.ffi.register_ffi_target(TARGET, jax.ffi.pycapsule(handler), platform="cpu")
+    for target, handler in handlers.items():
+        jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(handler), platform="cpu")
 
 
 def find_compiler() -> list[str]:
@@ -59,7 +63,7 @@ def find_compiler() -> list[str]:
 
 def _digest(compiler: list[str]) -> str:
     found = [
-        _SOURCE.read_text(),
+        *(path.read_text() for path in (*_SOURCES, _HEADER)),
         jax.__version__,
         shlex.join([*compiler, *_FLAGS]),
         platform.machine(),
@@ -83,7 +87,7 @@ def _compile(compiler: list[str], library: Path) -> None:
         library.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=library.parent) as folder:
             made = Path(folder) / library.name
-            command = [*compiler, *_FLAGS, "-I", jax.ffi.include_dir(), str(_SOURCE), "-o", str(made)]
+            command = [*compiler, *_FLAGS, "-I", jax.ffi.include_dir(), *map(str, _SOURCES), "-o", str(made)]
             subprocess.run(command, check=True, capture_output=True, text=True)
             made.replace(library)
     except OSError as error:

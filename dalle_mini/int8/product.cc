@@ -6,20 +6,16 @@
 // that row alone, whatever stands beside it.
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <condition_variable>
 #include <cstdint>
 #include <cstring>
-#include <memory>
-#include <mutex>
-#include <utility>
 #include <vector>
 
 #if defined(__AVX512VNNI__)
 #include <immintrin.h>
 #endif
 
+#include "parts.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace ffi = xla::ffi;
@@ -114,34 +110,6 @@ void MultiplyRows(const Rows& rows, int64_t first, int64_t count, const Output& 
           (sums[r][o - start] - rows.excess[first + r]) * (rows.scales[first + r] * out.scales[o]);
 }
 
-// Work in parts that whoever has time takes one of.
-class Parts {
- public:
-  explicit Parts(int64_t count) : count_(count) {}
-
-  template <typename Work>
-  void Take(const Work& work) {
-    for (int64_t part = next_++; part < count_; part = next_++) {
-      work(part);
-      if (++done_ == count_) {
-        std::lock_guard<std::mutex> lock(mutex_);
-        ended_.notify_all();
-      }
-    }
-  }
-
-  void Wait() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    ended_.wait(lock, [this] { return done_ == count_; });
-  }
-
- private:
-  const int64_t count_;
-  std::atomic<int64_t> next_{0}, done_{0};
-  std::mutex mutex_;
-  std::condition_variable ended_;
-};
-
 ffi::Error Multiply(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::U8> panels,
                     ffi::Buffer<ffi::F32> scales, ffi::ResultBuffer<ffi::F32> y) {
   const auto shape = panels.dimensions();
@@ -153,12 +121,7 @@ ffi::Error Multiply(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::Buffer<f
       for (int64_t first = 0; first < rows.count; first += kRows)
         MultiplyRows(rows, first, std::min<int64_t>(kRows, rows.count - first), out, panel);
   };
-  // A thread that comes too late finds no part left, and touches nothing but what it shares the ownership of.
-  const auto parts = std::make_shared<Parts>(count);
-  for (int64_t thread = 1; thread < std::min(pool.num_threads(), count); ++thread)
-    pool.Schedule([parts, &work] { parts->Take(work); });
-  parts->Take(work);
-  parts->Wait();
+  ShareParts(pool, count, work);
   return ffi::Error::Success();
 }
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from dalle_mini.arrays import Array, Bool, Float, Int32, Key, Params
 from dalle_mini.config import TransformerConfig
-from dalle_mini.int8 import Int8Kernel
+from dalle_mini.int8 import Int8Kernel, attend_past
 from dalle_mini.models.attention import KeyValue, attend, attend_shares
 from dalle_mini.models.placement import divide_rows
 
@@ -38,6 +38,10 @@ class Linear(nn.Module):
         stored = self.get_variable("params", "kernel")
         is_int8 = isinstance(stored, Int8Kernel)
         self.kernel = stored if is_int8 else self.param("kernel", init, (self.out_dim, self.in_dim))
+
+    @property
+    def is_int8(self) -> bool:
+        return isinstance(self.kernel, Int8Kernel)
 
     def __call__(self, x: Float[Array, "*batch in_dim"]) -> Float[Array, "*batch out_dim"]:
         if isinstance(self.kernel, Int8Kernel):
@@ -82,6 +86,17 @@ class Attention(nn.Module):
         else:
             attended = attend_shares(query, source, mask, shares)
         return self.out(attended.swapaxes(1, 2).reshape(states.shape))
+
+    def look_back(
+        self, states: Float[Array, "rows 1 d_model"], past: KeyValue, position: Int32[Array, ""]
+    ) -> Float[Array, "rows 1 d_model"]:
+        """Attend from one new position to all up to it."""
+        query = self._split(self.query(states))
+        if self.query.is_int8:
+            attended = attend_past(query, *past, position)
+        else:
+            attended = attend(query, past, (jnp.arange(past.key.shape[2]) <= position)[None, None, None, :])
+        return self.out(attended.reshape(states.shape))
 
     def _split(self, states):
         return states.reshape(*states.shape[:2], self.num_heads, -1).swapaxes(1, 2)
@@ -136,8 +151,7 @@ class SelfAttention(nn.Module):
                 for old, now in zip(cache, new, strict=True)
             )
         )
-        mask = (jnp.arange(cache.key.shape[2]) <= position)[None, None, None, :]
-        return self.post_norm(self.attention(normed, cache, mask)), cache
+        return self.post_norm(self.attention.look_back(normed, cache, position)), cache
 
 
 class CrossAttention(nn.Module):

@@ -1,4 +1,5 @@
-"""Weights of eight bits: the compiled product beside the same sums by NumPy, and a model that draws with it."""
+"""Weights of eight bits: the compiled product beside the same sums by NumPy, the attention beside XLA's, and a model
+that draws with both."""
 
 import os
 import shutil
@@ -14,8 +15,9 @@ from doubles import make_tiny_model
 
 import dalle_mini
 from dalle_mini.errors import ConfigError
-from dalle_mini.int8 import Int8Kernel, library
+from dalle_mini.int8 import Int8Kernel, attend_past, library
 from dalle_mini.models import transformer
+from dalle_mini.models.attention import KeyValue, attend
 
 pytestmark = pytest.mark.skipif(
     not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="the product is compiled here"
@@ -67,6 +69,41 @@ def test_what_is_no_number_stays_in_its_row_and_nothing_is_nothing() -> None:
     product = np.asarray(Int8Kernel.quantize(weights).multiply(jnp.asarray(x)))
     assert np.isfinite(product[0]).all() and np.isnan(product[1:3]).all()
     assert (product[3] == 0).all() and product[0, 5] == 0
+
+
+def draw_past(rows: int, heads: int, source: int, length: int) -> tuple[jax.Array, KeyValue]:
+    library.register()
+    shapes = (rows, heads, 1, length), (rows, heads, source, length), (rows, heads, source, length)
+    query, *past = (jnp.asarray(3 * draw(*shape, seed=seed)) for seed, shape in enumerate(shapes))
+    return query, KeyValue(*past)
+
+
+@pytest.mark.parametrize("length", [1, 5, 16, 24, 64, 80, 144])
+@pytest.mark.parametrize("position", [0, 1, 17, 31])
+def test_what_is_taken_of_the_past_is_what_attention_takes(length: int, position: int) -> None:
+    query, past = draw_past(3, 2, 32, length)
+    expected = attend(query, past, (jnp.arange(32) <= position)[None, None, None, :])
+    found = jax.jit(attend_past)(query, *past, jnp.int32(position))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_taken_of_the_past_is_the_same_whatever_stands_beside_it() -> None:
+    query, past = draw_past(6, 2, 20, 24)
+    parts = [jax.tree.map(lambda each, start=start: each[start : start + 3], (query, past)) for start in (0, 3)]
+    positions = jnp.array([4, 19])
+    alone = [attend_past(query, *past, position) for (query, past), position in zip(parts, positions, strict=True)]
+    (queries, pasts) = jax.tree.map(lambda *each: jnp.stack(each), *parts)
+    np.testing.assert_array_equal(jax.vmap(attend_past)(queries, *pasts, positions), jnp.stack(alone))
+    shared = jax.vmap(attend_past, in_axes=(0, None, None, None))(queries, *parts[0][1], positions[0])
+    np.testing.assert_array_equal(shared[0], alone[0])
+
+
+def test_a_past_that_is_no_number_stays_in_its_head_and_what_is_to_come_is_not_read() -> None:
+    query, (keys, values) = draw_past(2, 2, 8, 16)
+    keys, values = keys.at[0, 1, 3].set(jnp.nan), values.at[:, :, 6:].set(jnp.nan)
+    found = np.asarray(attend_past(query, keys, values, jnp.int32(5)))
+    assert np.isnan(found[0, 1]).all()
+    assert np.isfinite(found[0, 0]).all() and np.isfinite(found[1]).all()
 
 
 def test_a_processor_without_the_instruction_gets_the_same_numbers(tmp_path: Path) -> None:
