@@ -11,7 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from dalle_mini.checkpoints.releases import resolve, resolve_clip
-from dalle_mini.serving.heaps import share_heaps
+from dalle_mini.serving.heaps import keep_heaps_trimmed, share_heaps
 from dalle_mini.serving.settings import Settings, read_settings
 from dalle_mini.web.address import default_host, default_port, listen, web_address
 
@@ -45,6 +45,7 @@ def serve(
         if ranker is not None:
             resolve_clip(ranker)
         share_heaps()
+        keep_heaps_trimmed()
         # Only now, for a port in use is to be told at once, and importing takes seconds.
         from dalle_mini.serving.service import build_service
 

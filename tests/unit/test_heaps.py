@@ -1,4 +1,4 @@
-"""Threads share the C library's heaps, which malloc_info counts."""
+"""Threads share the C library's heaps, which malloc_info counts, and holes in them go back to the system."""
 
 import platform
 import subprocess
@@ -29,6 +29,32 @@ libc.fflush(None)
 """
 
 
+HOLES = """
+import ctypes, os, time
+from dalle_mini.serving import heaps
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+
+def read_megabytes():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+def make_holes():
+    blocks = [libc.malloc(ctypes.c_size_t(100_000)) for _ in range(2000)]
+    for block in blocks:
+        ctypes.memset(block, 1, 100_000)
+    for number, block in enumerate(blocks):
+        if number % 10 < 9:
+            libc.free(block)
+
+make_holes()
+before = read_megabytes()
+{trim}
+print(before - read_megabytes())
+"""
+
+
 def count_heaps(*, shared: bool) -> int:
     program = COUNT_HEAPS.format(shared=shared)
     return subprocess.check_output([sys.executable, "-c", program], text=True).count("<heap nr=")
@@ -37,3 +63,12 @@ def count_heaps(*, shared: bool) -> int:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="heaps of glibc")
 def test_threads_share_two_heaps() -> None:
     assert count_heaps(shared=True) <= 2 < count_heaps(shared=False)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="heaps of glibc")
+@pytest.mark.parametrize("trim", ["heaps.trim_heaps()", "heaps.keep_heaps_trimmed(0.01); time.sleep(2)"])
+def test_what_was_freed_between_what_stays_goes_back(trim: str) -> None:
+    """Of 200 MB, 180 were freed."""
+    released = float(subprocess.check_output([sys.executable, "-c", HOLES.format(trim=trim)], text=True))
+    kept = float(subprocess.check_output([sys.executable, "-c", HOLES.format(trim="")], text=True))
+    assert released > 120 and abs(kept) < 20
