@@ -34,7 +34,8 @@ class Device:
 
 
 DEVICES = {
-    "nano-2-cores": Device(0.40, "README.md: the bundled model on two cores of a server (AMD EPYC)"),
+    "nano-2-cores": Device(0.95, "README.md: the bundled model on two cores of a server (Intel Xeon)"),
+    "mini-2-cores": Device(44.8, "docs/performance.md: mini in float32 on two cores of a server (Intel Xeon)"),
     "mega-t4": Device(55.0, "github.com/kuprel/min-dalle, README: by that program on an NVIDIA T4"),
     "mega-p100": Device(33.0, "github.com/kuprel/min-dalle, README: by that program on an NVIDIA P100"),
     "mega-a10g": Device(15.0, "github.com/kuprel/min-dalle, README: by that program on an NVIDIA A10G"),

@@ -167,3 +167,10 @@ def test_the_documents_tell_what_the_command_does(capsys: pytest.CaptureFixture[
 def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str], words: list[str], told: str) -> None:
     status, out, err = capacity(capsys, *words)
     assert status == 2 and not out and told in err
+
+
+@pytest.mark.parametrize(("device", "run"), [("nano-2-cores", "nano-generate"), ("mini-2-cores", "min-dalle-mini")])
+def test_devices_of_ours_are_as_fast_as_the_runs_say(device: str, run: str) -> None:
+    kept = json.loads((RUNS / f"{run}.json").read_text("utf-8"))
+    seconds = kept["seconds"] if run == "nano-generate" else kept[0]["ours"]["grid"]["seconds"]
+    assert DEVICES[device].seconds == pytest.approx(seconds, rel=0.02)
