@@ -39,10 +39,6 @@ class Linear(nn.Module):
         is_int8 = isinstance(stored, Int8Kernel)
         self.kernel = stored if is_int8 else self.param("kernel", init, (self.out_dim, self.in_dim))
 
-    @property
-    def is_int8(self) -> bool:
-        return isinstance(self.kernel, Int8Kernel)
-
     def __call__(self, x: Float[Array, "*batch in_dim"]) -> Float[Array, "*batch out_dim"]:
         if isinstance(self.kernel, Int8Kernel):
             return self.kernel.multiply(x)
@@ -92,7 +88,7 @@ class Attention(nn.Module):
     ) -> Float[Array, "rows 1 d_model"]:
         """Attend from one new position to all up to it."""
         query = self._split(self.query(states))
-        if self.query.is_int8:
+        if isinstance(self.query.kernel, Int8Kernel):
             attended = attend_past(query, *past, position)
         else:
             attended = attend(query, past, (jnp.arange(past.key.shape[2]) <= position)[None, None, None, :])
@@ -145,12 +141,8 @@ class SelfAttention(nn.Module):
         """The same for one new position, whose key and value are written into `cache`."""
         normed = self.pre_norm(hidden)
         new = self.attention.project(normed)
-        cache = KeyValue(
-            *(
-                jax.lax.dynamic_update_slice_in_dim(old, now, position, axis=2)
-                for old, now in zip(cache, new, strict=True)
-            )
-        )
+        write = functools.partial(jax.lax.dynamic_update_slice_in_dim, start_index=position, axis=2)
+        cache = jax.tree.map(write, cache, new)
         return self.post_norm(self.attention.look_back(normed, cache, position)), cache
 
 
