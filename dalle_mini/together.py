@@ -99,6 +99,8 @@ class _Table:
                 yield self._drawn[number].popleft()
         finally:
             del self._drawn[number]
+            if not self._drawn:
+                self._chunks.close()  # it refers to the table, which refers to it: neither would go before a collection
 
     def _draw(self) -> Iterator[None]:
         """Chunk after chunk, each left to those who follow."""

@@ -93,9 +93,14 @@ class JudgeTask:
 
     @property
     def start_weights(self) -> Params | None:
-        """The weights in `start_from`, where the run file names it; ConfigError if they are of other sizes, or answer
-        other questions."""
-        return load_start(self.sections["learning"].start_from, self.config, load_judge)
+        """The weights in `start_from`, where the run file names it, for the answers of this run; ConfigError if they
+        are of other sizes."""
+
+        def load(folder: str) -> tuple[JudgeConfig, Params]:
+            found, params = load_judge(folder)
+            return dataclasses.replace(found, fields=self.config.fields), turn_heads(params, found, self.config)
+
+        return load_start(self.sections["learning"].start_from, self.config, load)
 
     def init(self) -> TrainState:
         params = judge.init(jax.random.key(self.loop.seed), self.config)
@@ -159,6 +164,24 @@ def find_fields(labels: Iterable[Labels]) -> tuple[Field, ...]:
             hint="a judge learns from records with `labels`; see docs/evaluation.md",
         )
     return fields
+
+
+def turn_heads(params: Params, found: JudgeConfig, wanted: JudgeConfig) -> Params:
+    """The weights of a judge with heads for the answers that are `wanted`: those that were `found` as they are, all
+    other ones at zero, as fresh ones."""
+    known = {field.name: field.classes for field in found.fields}
+    turned = {name: values for name, values in params.items() if not name.startswith("head_")}
+    features = params[f"head_{found.fields[0].name}"]["kernel"].shape[0]
+    for field in wanted.fields:
+        head = {"kernel": np.zeros((features, len(field.classes)), np.float32)}
+        head["bias"] = np.zeros(len(field.classes), np.float32)
+        answers = known.get(field.name, ())
+        for place, answer in enumerate(field.classes):
+            if answer in answers:
+                for name, values in head.items():
+                    values[..., place] = params[f"head_{field.name}"][name][..., answers.index(answer)]
+        turned[f"head_{field.name}"] = head
+    return turned
 
 
 def place_labels(labels: Iterable[Labels], config: JudgeConfig) -> dict[str, Int32[np.ndarray, "batch"]]:

@@ -31,6 +31,7 @@ from dalle_mini.training.judge import (
     label_loss,
     place_labels,
     shares_right,
+    turn_heads,
 )
 from dalle_mini.training.runfile import build_sections, read_run_file
 
@@ -109,6 +110,18 @@ def test_a_run_goes_on_from_the_weights_it_is_told_to(place: Path, tmp_path: Pat
     with pytest.raises(ConfigError, match="widths.*the run file has") as caught:
         _ = make_task(place, start, "model.widths=[16, 8]").start_weights
     assert len(str(caught.value)) < 400
+
+
+def test_known_answers_keep_their_weights_where_there_are_others_now() -> None:
+    params = draw_params(judge.init(jax.random.key(0), SMALL))
+    fields = Field("thing", ("ant", "cat", "dog")), Field("style", ("neon", "x-ray")), Field("count", ("1", "2"))
+    wanted = dataclasses.replace(SMALL, fields=fields)
+    pixels = jnp.asarray(np.random.default_rng(1).uniform(size=(2, 16, 16, 3)), jnp.float32)
+    before = judge.answer(params, SMALL, pixels)
+    after = judge.answer(turn_heads(params, SMALL, wanted), wanted, pixels)
+    np.testing.assert_allclose(after["thing"][:, 1:], before["thing"], rtol=1e-6)
+    np.testing.assert_allclose(after["style"], before["style"][:, (0, 2)], rtol=1e-6)
+    assert not after["thing"][:, 0].any() and not after["count"].any()
 
 
 def read_first_loss(workdir: Path) -> float:

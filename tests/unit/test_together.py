@@ -1,6 +1,9 @@
 """Several drawings from one program: each is to the bit what it is alone."""
 
+import collections
 import dataclasses
+import gc
+import itertools
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from dalle_mini.config import GenerationConfig
 from dalle_mini.errors import ConfigError
 from dalle_mini.generation import Generation
 from dalle_mini.pipeline import DalleMini, Progress
-from dalle_mini.sampling import static_settings
+from dalle_mini.sampling import DecodeState, Stacked, static_settings
 from dalle_mini.together import Plan
 
 SETTINGS = GenerationConfig(guidance_scale=3.0, top_k=32)
@@ -95,6 +98,27 @@ def test_one_may_run_ahead(model: DalleMini) -> None:
         assert (steps[-1].result.tokens == draw_alone(model, plan).tokens).all()
     # A preview that was kept shows what was drawn when it was told of.
     assert not np.asarray(first[0].preview()[0])[-1].any()
+
+
+def count_states() -> int:
+    return sum(isinstance(each, DecodeState | Stacked) for each in gc.get_objects())
+
+
+@pytest.mark.parametrize("chunks", [3, None])
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_was_drawn_with_goes_with_the_last_stream(model: DalleMini, count: int, chunks: int | None) -> None:
+    plans = make_plans(model, count)
+    finish(model, plans)  # what is compiled keeps a state of its own
+    gc.collect()
+    gc.disable()
+    try:
+        before = count_states()
+        drawings = model.draw_together(plans)
+        while drawings:
+            collections.deque(itertools.islice(drawings.pop(), chunks), maxlen=0)
+        assert count_states() == before
+    finally:
+        gc.enable()
 
 
 def test_a_trial_tells_whether_drawing_at_once_is_worth_it(model: DalleMini) -> None:
