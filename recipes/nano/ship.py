@@ -2,8 +2,8 @@
 
 python -m recipes.nano.ship --work out/nano --assets assets/nano
 
-What lies in the work folder takes the place of what the release had: the transformer, the VQGAN (its second stage, if
-there is one), the CLIP and the judge. What is not there stays.
+What lies in the work folder takes the place of what the release had: the transformer, the VQGAN and the CLIP (the
+second stage of each, if there is one) and the judge. What is not there stays.
 """
 
 import argparse
@@ -40,7 +40,7 @@ MEGABYTE = 10**6
 MOST, MOST_A_FILE, MOST_A_JUDGE = 45 * MEGABYTE, 10 * MEGABYTE, 6 * MEGABYTE
 _SHARD = 9 * MEGABYTE
 
-_PARTS = {"": ("transformer",), "vqgan": ("vqgan-decoder", "vqgan"), "clip": ("clip",), "judge": ("judge",)}
+_PARTS = {"": ("transformer",), "vqgan": ("vqgan-decoder", "vqgan"), "clip": ("clip-kin", "clip"), "judge": ("judge",)}
 """By folder of the release, the trainings that it may come from; the first that is finished counts."""
 _WORDS = ("WordNet-3.0.txt", "emojibase-MIT.txt")
 

@@ -23,7 +23,10 @@ $mini train features "$files/features.toml" --workdir $out/features
 $mini train vqgan "$files/vqgan-decoder.toml" --workdir $out/vqgan-decoder
 
 $mini train clip "$files/clip.toml" --workdir $out/clip
-$scenes --count "${JUDGED:-60000}" --seed 3 --out $out/judged/seen
+$scenes --count "${KIN:-100000}" --kin 4 --pairs 0.6 --seed 5 --out $out/kin
+$mini train clip "$files/clip-kin.toml" --workdir $out/clip-kin
+
+$scenes --count "${JUDGED:-60000}" --pairs 0.5 --seed 3 --out $out/judged/seen
 $scenes --count "${UNSEEN:-4000}" --seed 4 --out $out/judged/unseen
 $mini train judge "$files/judge.toml" --workdir $out/judge
 

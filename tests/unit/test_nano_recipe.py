@@ -45,6 +45,12 @@ VQGAN = {
     "optimizer": STEPS,
 }  # fmt: skip
 TOWER = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+CLIP = {
+    "model": {"projection_dim": 8},
+    "text": TOWER,
+    "vision": TOWER | {"image_size": 64, "patch_size": 16},
+    "optimizer": STEPS,
+}
 TINY: dict[str, dict[str, Any]] = {
     "features": {
         "model": {"widths": [4, 4], "num_blocks": 1, "num_words": 8},
@@ -62,17 +68,13 @@ TINY: dict[str, dict[str, Any]] = {
         "samples": {"prompts": []},
         "optimizer": STEPS,
     },
-    "clip": {
-        "model": {"projection_dim": 8},
-        "text": TOWER,
-        "vision": TOWER | {"image_size": 64, "patch_size": 16},
-        "optimizer": STEPS,
-    },
+    "clip": CLIP,
+    "clip-kin": CLIP,
     "judge": {"model": {"patch_size": 8, "widths": [8, 8], "depths": [1, 1]}, "optimizer": STEPS},
 }  # fmt: skip
 """What is smaller than in the run files."""
 
-COUNTS = {"SCENES": "48", "JUDGED": "48", "UNSEEN": "16", "SAMPLES": "40", "BATCH": "16", "WORKERS": "1"}
+COUNTS = {"SCENES": "48", "KIN": "48", "JUDGED": "48", "UNSEEN": "16", "SAMPLES": "40", "BATCH": "16", "WORKERS": "1"}
 
 
 def shrink(source: Path, target: Path) -> Path:
@@ -227,7 +229,7 @@ def test_the_large_model_is_made_in_steps(tmp_path: Path, monkeypatch: pytest.Mo
     step("train", "vqgan", "200")
     step("tokens")
     step("hold", "transformer", "200")
-    for what in ("transformer", "features", "vqgan-decoder", "clip", "judge"):
+    for what in ("transformer", "features", "vqgan-decoder", "clip", "clip-kin", "judge"):
         step("train", what, "200")
     step("ship")
     check_release(tmp_path / "large", 64)

@@ -8,8 +8,9 @@
 #   sh recipes/nano/gpu/train.sh train transformer 150
 #   sh recipes/nano/gpu/train.sh train features 30
 #   sh recipes/nano/gpu/train.sh train vqgan-decoder 70
-#   sh recipes/nano/gpu/train.sh train clip 50
-#   sh recipes/nano/gpu/train.sh train judge 80
+#   sh recipes/nano/gpu/train.sh train clip 40
+#   sh recipes/nano/gpu/train.sh train clip-kin 30        the same CLIP, on pictures that are alike but for one thing
+#   sh recipes/nano/gpu/train.sh train judge 60
 #   ASSETS=DIR sh recipes/nano/gpu/train.sh ship         float16, in files under 10 MB
 set -eu
 files=${RUN_FILES:-recipes/nano/gpu}
@@ -20,7 +21,7 @@ scenes="$python -m recipes.world.build --world $files/world.toml --workers $work
 
 hold() {  # WHAT SECONDS: the rate holds, for the run file has more steps than there is time for
   status=0
-  timeout --signal=TERM --kill-after=60 "$2" $python -m dalle_mini train "${1%-decoder}" "$files/$1.toml" \
+  timeout --signal=TERM --kill-after=60 "$2" $python -m dalle_mini train "${1%-*}" "$files/$1.toml" \
     --workdir "$out/$1" || status=$?
   [ $status = 0 ] || [ $status = 124 ]  # 124: its time was over, and it has saved
 }
@@ -31,7 +32,7 @@ finish() {  # WHAT: the rate falls over decay_steps from the last save on, and t
     [ -n "$last" ] || { echo "$1 was stopped before its first save: give it more seconds" >&2; exit 1; }
     echo $((last + $(sed -n 's/^decay_steps = //p' "$files/$1.toml"))) >"$out/$1/steps"
   fi
-  $python -m dalle_mini train "${1%-decoder}" "$files/$1.toml" --workdir "$out/$1" \
+  $python -m dalle_mini train "${1%-*}" "$files/$1.toml" --workdir "$out/$1" \
     --set optimizer.steps="$(cat "$out/$1/steps")"
 }
 
@@ -40,7 +41,8 @@ pictures)
   $scenes --count "${SCENES:-150000}" --seed 0 --out $out/scenes
   [ -e $out/tokenizer/special_tokens_map.json ] ||
     $python -m dalle_mini data tokenizer --pictures $out/scenes --vocab-size 4096 --out $out/tokenizer
-  $scenes --count "${JUDGED:-80000}" --seed 3 --out $out/judged/seen
+  $scenes --count "${KIN:-100000}" --kin 4 --pairs 0.6 --seed 5 --out $out/kin
+  $scenes --count "${JUDGED:-80000}" --pairs 0.5 --seed 3 --out $out/judged/seen
   $scenes --count "${UNSEEN:-4000}" --seed 4 --out $out/judged/unseen
   ;;
 tokens)
