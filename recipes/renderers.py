@@ -89,11 +89,11 @@ def _compare(line: dict[str, Any]) -> str:
     rows = [
         [
             title + (", computed" if name == "grid" and line["grid_is_computed"] else ""),
-            f"{ours[name]['cpu_seconds']:.3g} s",
-            f"{peer[name]['cpu_seconds']:.3g} s",
+            _seconds(ours[name]["cpu_seconds"]),
+            _seconds(peer[name]["cpu_seconds"]),
             f"{peer[name]['cpu_seconds'] / ours[name]['cpu_seconds']:.1f} ×",
-            f"{ours[name]['seconds']:.3g} s",
-            f"{floor[name]:.3g} s" if name in floor else "",
+            _seconds(ours[name]["seconds"]),
+            _seconds(floor[name]) if name in floor else "",
         ]
         for name, title in _COMPARED.items()
     ]
@@ -101,6 +101,10 @@ def _compare(line: dict[str, Any]) -> str:
     rows.append(["peak memory", *memory, f"{peer['peak_gib'] / ours['peak_gib']:.1f} ×", "", ""])
     titles = ["CPU time", "min-dalle's", "ratio", "on the clock", "floor"]
     return write_table([f"{line['size']}, {line['dtype']}", *titles], rows)
+
+
+def _seconds(value: float) -> str:
+    return f"{value:,.0f} s" if value >= 1000 else f"{value:.3g} s"
 
 
 def write_ablations(run: dict[str, Any]) -> str:
