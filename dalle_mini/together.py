@@ -8,7 +8,7 @@ Whichever stream is asked first draws the next chunk for all; closing one takes 
 import collections
 import dataclasses
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -102,7 +102,7 @@ class _Table:
             if not self._drawn:
                 self._chunks.close()  # it refers to the table, which refers to it: neither would go before a collection
 
-    def _draw(self) -> Iterator[None]:
+    def _draw(self) -> Generator[None]:
         """Chunk after chunk, each left to those who follow."""
         most = max(len(plan.seeds) for plan in self._plans)
         for start in range(0, most, LANES):
@@ -114,7 +114,7 @@ class _Table:
                 }
             )
 
-    def _draw_batch(self, places: dict[int, slice]) -> Iterator[None]:
+    def _draw_batch(self, places: dict[int, slice]) -> Generator[None]:
         """Up to LANES pictures of every plan in `places`."""
         seats, length = list(places), self._config.image_length
         state = _seat([Single(*begin(self._config, self._plans[at], places[at], self._readers[at])) for at in seats])
