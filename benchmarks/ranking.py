@@ -66,7 +66,7 @@ def make_ranker(tokenizer: Path) -> Clip:
         tokenizer, max_length=text["max_position_embeddings"], normalize=text["normalize_text"]
     )
     text |= {"vocab_size": tokens.vocab_size, "eos_token_id": tokens.byte_pairs.end_id}
-    config = CLIPConfig.from_dict({**sizes["model"], "text_config": text, "vision_config": sizes["vision"]})
+    config = CLIPConfig.from_dict({**sizes["model"], "text_config": text, "vision_config": sizes["residual"]})
     return Clip(config, clip.init(jax.random.key(0), config), tokens, RankerId("random weights", ""))
 
 

@@ -12,8 +12,16 @@ from PIL import Image
 
 from dalle_mini.arrays import Params
 from dalle_mini.checkpoints.store import save_clip, save_judge, save_transformer, save_vqgan
-from dalle_mini.config import CLIPConfig, CLIPTextConfig, CLIPVisionConfig, TransformerConfig, VQGANConfig
-from dalle_mini.config.judge import Field, JudgeConfig, JudgeNetwork
+from dalle_mini.config import (
+    CLIPConfig,
+    CLIPResidualConfig,
+    CLIPTextConfig,
+    CLIPVisionConfig,
+    TransformerConfig,
+    VQGANConfig,
+)
+from dalle_mini.config.judge import Field, JudgeConfig
+from dalle_mini.config.residual import ResidualConfig
 from dalle_mini.models import clip, judge, transformer, vqgan
 from dalle_mini.safety.verdict import Verdict
 from dalle_mini.text import train_tokenizer
@@ -88,7 +96,7 @@ def make_tiny_model(directory: Path, *, seed: int = 0, side: int = SIDE) -> Path
     return directory
 
 
-def make_tiny_clip(directory: Path, *, seed: int = 0) -> Path:
+def make_tiny_clip(directory: Path, *, seed: int = 0, residual: bool = False) -> Path:
     """Write a complete CLIP for pictures of 16 pixels a side, the same one for the same `seed`."""
     tower: dict[str, Any] = {
         "hidden_size": 16,
@@ -99,7 +107,9 @@ def make_tiny_clip(directory: Path, *, seed: int = 0) -> Path:
     vocab_size = train_tokenizer(CAPTIONS, 320, directory)
     config = CLIPConfig(
         CLIPTextConfig(**tower, vocab_size=vocab_size, max_position_embeddings=16, eos_token_id=2, normalize_text=True),
-        CLIPVisionConfig(**tower, image_size=16, patch_size=4),
+        CLIPResidualConfig(4, (8, 12), (1, 1), 16)
+        if residual
+        else CLIPVisionConfig(**tower, image_size=16, patch_size=4),
         projection_dim=8,
     )
     params = _random_params(partial(clip.init, config=config), np.random.default_rng(seed))
@@ -117,7 +127,7 @@ def make_tiny_judge(directory: Path, *, seed: int = 0, scores: dict[str, Any] | 
         "count": ("1", "2"),
     }
     fields = tuple(Field(name, classes) for name, classes in answers.items())
-    config = JudgeConfig(IMAGE_SIZE, fields, JudgeNetwork(4, (8, 8), (1, 1)), ("next to",))
+    config = JudgeConfig(IMAGE_SIZE, fields, ResidualConfig(4, (8, 8), (1, 1)), ("next to",))
     params = _random_params(partial(judge.init, config=config), np.random.default_rng(seed))
     save_judge(directory, config, params, {"fields": scores or {}})
     return config

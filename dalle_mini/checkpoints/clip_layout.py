@@ -1,7 +1,8 @@
 """A CLIP's parameters under the published names: flax's, torch's, and ours.
 
 Torch stores its kernels the way we do. Flax has them the other way round, and the patches' as [height, width, channels,
-out]. One table names a parameter, and the other direction follows from the parameters that a config calls for.
+out]. One table names a parameter, and the other direction follows from the parameters that a config calls for. What our
+towers of convolutions are made of was never published, and keeps its own names and axes.
 """
 
 import dataclasses
@@ -70,7 +71,7 @@ class Naming:
 
     def _axes(self, path: str, rank: int) -> tuple[int, ...]:
         kept = tuple(range(rank))
-        return self.axes.get(rank, kept) if path.endswith("/kernel") else kept
+        return self.axes.get(rank, kept) if path.endswith("/kernel") and not _is_convolution(path) else kept
 
 
 def flax_name(path: str) -> str:
@@ -78,10 +79,16 @@ def flax_name(path: str) -> str:
     if match := _LAYER.fullmatch(path):
         side, index, module, leaf = match.groups()
         return f"{_SIDES[side]}/encoder/layers/{index}/{_LAYER_NAMES[module]}/{leaf}"
+    if _is_convolution(path):
+        return path.replace("image", _SIDES["image"], 1)
     if path in _TOWER_NAMES:
         return _TOWER_NAMES[path]
     module, _, leaf = path.rpartition("/")
     return f"{_TOWER_NAMES[module]}/{leaf}"
+
+
+def _is_convolution(path: str) -> bool:
+    return path.startswith("image/stage_")
 
 
 def torch_name(path: str) -> str:

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -61,12 +62,17 @@ def _sizes(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:
         match values.get(field.name):
             case None:
                 continue
-            case dict(table) if dataclasses.is_dataclass(field.type):
-                inner = _sizes(field.type, table)
+            case dict(table) if kinds := _table_kinds(field.type):
+                inner = max((_sizes(kind, table) for kind in kinds), key=len)
                 sizes |= {f"{field.name}.{name}": value for name, value in inner.items()}
             case value:
                 sizes[field.name] = value
     return sizes
+
+
+def _table_kinds(kind: Any) -> list[Any]:
+    """What a table may be: the dataclass that `kind` is, or those that it is a choice among."""
+    return [option for option in (kind, *typing.get_args(kind)) if dataclasses.is_dataclass(option)]
 
 
 def _problems(kind: Kind, values: Mapping[str, Any], tree: Params) -> tuple[str, ...]:

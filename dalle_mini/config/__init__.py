@@ -5,7 +5,7 @@ The field names of a `config.json` are those of the published files, so one pars
 
 from dalle_mini.config.canvas import Canvas
 from dalle_mini.config.checks import check_names, suggest
-from dalle_mini.config.clip import CLIPConfig, CLIPTextConfig, CLIPVisionConfig
+from dalle_mini.config.clip import CLIPConfig, CLIPResidualConfig, CLIPTextConfig, CLIPVisionConfig
 from dalle_mini.config.dtypes import DTYPES, FLOATS, INT8
 from dalle_mini.config.generation import (
     MAX_CANDIDATES,
@@ -32,6 +32,7 @@ __all__ = [
     "PRESETS",
     "UNKNOWN",
     "CLIPConfig",
+    "CLIPResidualConfig",
     "CLIPTextConfig",
     "CLIPVisionConfig",
     "Canvas",

@@ -59,12 +59,17 @@ def check_types(config: Any, what: str) -> None:
         if kind in _WORDS:
             good = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
             good = good and (kind is not float or math.isfinite(value))
-        elif dataclasses.is_dataclass(kind):
+        elif _is_dataclass(kind):
             good = isinstance(value, kind)
         else:
             good = isinstance(value, tuple) and all(isinstance(item, int) and item >= 1 for item in value)
         if not good:
             raise ConfigError(f"{what} {field.name}={value!r} is not {_describe(kind)}")
+
+
+def _is_dataclass(kind: Any) -> bool:
+    """Whether it is one, or a choice among some."""
+    return dataclasses.is_dataclass(kind) or any(map(dataclasses.is_dataclass, typing.get_args(kind)))
 
 
 def _describe(kind: Any) -> str:

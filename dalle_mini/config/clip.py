@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dalle_mini.config.checks import check_sizes, check_types, known_fields, require
+from dalle_mini.config.residual import ResidualConfig
 from dalle_mini.errors import ConfigError
 
 _ACTIVATIONS = ("quick_gelu", "gelu")
@@ -58,11 +59,25 @@ class CLIPVisionConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class CLIPResidualConfig(ResidualConfig):
+    """Sizes of an image tower of convolutions, which learns from fewer pictures than one of patches: those of
+    `image_size` pixels are cut into squares of `patch_size`; stage i has `depths[i]` residual blocks of `widths[i]`
+    channels and works at half the resolution of the one before."""
+
+    image_size: int = 96
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_resolution(self.image_size, "choose another patch_size, or fewer stages")
+
+
+@dataclasses.dataclass(frozen=True)
 class CLIPConfig:
-    """Sizes of a CLIP: its two towers, and the width of the space that both project into."""
+    """Sizes of a CLIP: its two towers, and the width of the space that both project into. The image tower is one of
+    patches, as published, or one of convolutions, which is ours."""
 
     text_config: CLIPTextConfig = dataclasses.field(default_factory=CLIPTextConfig)
-    vision_config: CLIPVisionConfig = dataclasses.field(default_factory=CLIPVisionConfig)
+    vision_config: CLIPVisionConfig | CLIPResidualConfig = dataclasses.field(default_factory=CLIPVisionConfig)
     projection_dim: int = 512
     logit_scale_init_value: float = 2.6592
 
@@ -78,7 +93,8 @@ class CLIPConfig:
         text = {"pooling": _POOLINGS[text.get("eos_token_id") == 2], **text}
         sizes = known_fields(cls, values)
         sizes["text_config"] = CLIPTextConfig(**known_fields(CLIPTextConfig, text))
-        sizes["vision_config"] = CLIPVisionConfig(**known_fields(CLIPVisionConfig, vision))
+        tower = CLIPResidualConfig if "widths" in vision else CLIPVisionConfig
+        sizes["vision_config"] = tower(**known_fields(tower, vision))
         return cls(**sizes)
 
     def to_dict(self) -> dict[str, Any]:

@@ -4,39 +4,13 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dalle_mini.config.residual import ResidualConfig
 from dalle_mini.errors import ConfigError
 
 FIELDS = ("thing", "second", "relation", "attribute", "count", "background", "style", "size")
 """What may be asked of a picture, in the order of reports; a set may have fewer."""
 
-_MOST_STAGES, _MOST_BLOCKS, _MOST_WIDTH, _MOST_CLASSES = 8, 32, 4096, 2**16
-
-
-@dataclasses.dataclass(frozen=True)
-class JudgeNetwork:
-    """Pictures are cut into squares of `patch_size` pixels; stage i has `depths[i]` residual blocks of `widths[i]`
-    channels and works at half the resolution of the one before."""
-
-    patch_size: int = 4
-    widths: tuple[int, ...] = (64, 128, 256)
-    depths: tuple[int, ...] = (2, 2, 2)
-
-    def __post_init__(self) -> None:
-        for name, most in (("widths", _MOST_WIDTH), ("depths", _MOST_BLOCKS)):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-            if not getattr(self, name) or not all(_is_size(size, most) for size in getattr(self, name)):
-                raise ConfigError(f"model.{name}={getattr(self, name)!r} must be whole numbers from 1 to {most}")
-        if not _is_size(self.patch_size, 64):
-            raise ConfigError(f"model.patch_size={self.patch_size!r} must be a whole number from 1 to 64")
-        if len(self.widths) != len(self.depths) or len(self.widths) > _MOST_STAGES:
-            raise ConfigError(
-                f"model.widths={self.widths!r} and model.depths={self.depths!r} must be as many, at most {_MOST_STAGES}"
-            )
-
-    @property
-    def smallest_resolution(self) -> int:
-        """Pixels along one side of what the last stage sees as one cell."""
-        return self.patch_size * 2 ** (len(self.widths) - 1)
+_MOST_CLASSES = 2**16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,17 +28,11 @@ class JudgeConfig:
 
     resolution: int
     fields: tuple[Field, ...]
-    network: JudgeNetwork = dataclasses.field(default_factory=JudgeNetwork)
+    network: ResidualConfig = dataclasses.field(default_factory=ResidualConfig)
     symmetric: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        smallest = self.network.smallest_resolution
-        if not _is_size(self.resolution, 4096) or self.resolution % smallest:
-            raise ConfigError(
-                f"pictures of {self.resolution!r} pixels a side do not divide by {smallest}, "
-                "the patch times two for every further stage",
-                hint="choose another model.patch_size, or fewer stages",
-            )
+        self.network.check_resolution(self.resolution, "choose another model.patch_size, or fewer stages")
         if not self.fields:
             raise ConfigError("a judge without a field has nothing to say")
         for field in self.fields:
@@ -86,7 +54,7 @@ class JudgeConfig:
         """Read the contents of a judge's `config.json`."""
         try:
             fields = tuple(Field(name, _texts(classes)) for name, classes in values["fields"].items())
-            network = JudgeNetwork(**values["network"])
+            network = ResidualConfig(**values["network"])
             return cls(values["resolution"], fields, network, _texts(values.get("symmetric", ())))
         except (KeyError, TypeError, AttributeError) as error:
             raise ConfigError(
@@ -109,10 +77,6 @@ def order_things(labels: Mapping[str, str], symmetric: Sequence[str]) -> dict[st
     if labels.get("relation") in symmetric and {"thing", "second"} <= labels.keys():
         ordered["thing"], ordered["second"] = sorted((labels["thing"], labels["second"]))
     return ordered
-
-
-def _is_size(value: Any, most: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
 
 
 def _texts(values: Sequence[Any]) -> tuple[str, ...]:

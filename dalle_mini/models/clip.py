@@ -4,6 +4,8 @@ The published shape, section 2.4: pre-norm transformers, causal over the text, a
 picture, projections without bias. Kernels are stored [out, in], the patches' [out, channels, height, width]. Numbers
 are computed in the kernels' dtype; norms' statistics, softmax and embeddings in float32. Left out: pictures of another
 size than the tower's, whose positions would have to be interpolated.
+
+An image tower may be of convolutions instead, as those of the paper's ResNets, but pooled by means and maxima.
 """
 
 import functools
@@ -14,9 +16,10 @@ import jax
 import jax.numpy as jnp
 
 from dalle_mini.arrays import Array, Bool, Float, Int32, Key, Params
-from dalle_mini.config import CLIPConfig, CLIPTextConfig, CLIPVisionConfig
+from dalle_mini.config import CLIPConfig, CLIPResidualConfig, CLIPTextConfig, CLIPVisionConfig
 from dalle_mini.models.attention import KeyValue, attend
 from dalle_mini.models.placement import divide_rows
+from dalle_mini.models.residual import build_stages, look
 from dalle_mini.models.transformer import INIT_STD, Linear
 
 MAX_SCALE = 100.0
@@ -166,13 +169,26 @@ class ImageTower(nn.Module):
         return self.projection(self.final_norm(states[:, 0]))
 
 
+class ResidualTower(nn.Module):
+    config: CLIPResidualConfig
+    projection_dim: int
+
+    def setup(self):
+        self.stage = build_stages(self.config)
+        self.projection = Linear(self.config.num_features, self.projection_dim)
+
+    def __call__(self, pixels):
+        return self.projection(look(self.stage, pixels.astype(self.projection.kernel.dtype)))
+
+
 class CLIP(nn.Module):
     config: CLIPConfig
 
     def setup(self):
         c = self.config
         self.text = TextTower(c.text_config, c.projection_dim)
-        self.image = ImageTower(c.vision_config, c.projection_dim)
+        tower = ResidualTower if isinstance(c.vision_config, CLIPResidualConfig) else ImageTower
+        self.image = tower(c.vision_config, c.projection_dim)
         self.logit_scale = self.param("logit_scale", nn.initializers.constant(c.logit_scale_init_value), ())
 
     def embed_text(self, tokens):
@@ -194,7 +210,7 @@ def init(key: Key[Array, ""], config: CLIPConfig) -> Params:
     """Fresh float32 parameters."""
     size = config.vision_config.image_size
     tokens = jnp.zeros((1, config.text_config.max_position_embeddings), jnp.int32)
-    return CLIP(config).init(key, tokens, jnp.zeros((1, size, size, config.vision_config.num_channels)))["params"]
+    return CLIP(config).init(key, tokens, jnp.zeros((1, size, size, 3)))["params"]
 
 
 def embed_text(

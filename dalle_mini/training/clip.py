@@ -19,7 +19,7 @@ import optax
 
 from dalle_mini.arrays import Array, Float, Params
 from dalle_mini.checkpoints.store import load_clip, save_clip
-from dalle_mini.config import CLIPConfig, CLIPTextConfig, CLIPVisionConfig
+from dalle_mini.config import CLIPConfig, CLIPResidualConfig, CLIPTextConfig, CLIPVisionConfig
 from dalle_mini.data.loader import Batch, Loader
 from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import ConfigError, DataError
@@ -66,13 +66,14 @@ TABLES: dict[str, type] = {
     "model": SpaceConfig,
     "text": CLIPTextConfig,
     "vision": CLIPVisionConfig,
+    "residual": CLIPResidualConfig,
     "learning": LearningConfig,
     "distortion": DistortionConfig,
     "optimizer": OptimizerConfig,
     "loop": LoopConfig,
     "mesh": MeshConfig,
 }
-"""The tables of a run file."""
+"""The tables of a run file; `[residual]` in place of `[vision]` for an image tower of convolutions."""
 
 
 class CLIPTask:
@@ -92,7 +93,8 @@ class CLIPTask:
         )
         known = {"vocab_size": self._tokenizer.vocab_size, "eos_token_id": self._tokenizer.byte_pairs.end_id}
         space = dataclasses.asdict(self.sections["model"])
-        self.config = CLIPConfig(dataclasses.replace(text, **known), self.sections["vision"], **space)
+        image_tower = self.sections.get("residual") or self.sections["vision"]
+        self.config = CLIPConfig(dataclasses.replace(text, **known), image_tower, **space)
         self._pictures = RecordSet.open(self._data.pictures, "pictures")
         self._check_resolution()
 
@@ -101,19 +103,31 @@ class CLIPTask:
         if found != size:
             raise DataError(
                 f"pictures of {found} pixels a side, the model reads {size}",
-                hint="set vision.image_size, or build the pictures at that size",
+                hint="set image_size, or build the pictures at that size",
             )
         require_cells(size)
 
     @property
     def start_weights(self) -> Params | None:
-        """The weights in `start_from`, where the run file names it; ConfigError if they are of other sizes."""
-        return load_start(self.sections["learning"].start_from, self.config, load_clip)
+        """The weights in `start_from`, where the run file names it; of a CLIP with the other kind of image tower those
+        of its text tower, the other fresh. ConfigError if they are of other sizes."""
+
+        def load(folder: str) -> tuple[CLIPConfig, Params]:
+            found, params = load_clip(folder)
+            wanted = self.config.vision_config
+            if type(found.vision_config) is type(wanted):
+                return found, params
+            return dataclasses.replace(found, vision_config=wanted), {**params, "image": self._init_params()["image"]}
+
+        return load_start(self.sections["learning"].start_from, self.config, load)
 
     def init(self) -> TrainState:
-        params = clip.init(jax.random.key(self.loop.seed), self.config)
+        params = self._init_params()
         averaged = self._optimizer.ema_decay > 0
         return TrainState.fresh(params, build_optimizer(self._optimizer).init(params), averaged=averaged)
+
+    def _init_params(self) -> Params:
+        return clip.init(jax.random.key(self.loop.seed), self.config)
 
     def batches(self, first_step: int) -> Iterator[Batch]:
         """This process's rows of the steps from `first_step` on: pixels, and the text tokens of their captions."""
@@ -149,6 +163,9 @@ def _read_sections(tables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         if name in tables.get("text", {}):
             raise ConfigError(f"text.{name} is not the run file's to say", hint="leave it out: the tokenizer decides")
     sections = build_sections(tables, **TABLES)
+    if "vision" in tables and "residual" in tables:
+        raise ConfigError("the run file has [vision] and [residual], two image towers", hint="leave one out")
+    del sections["vision" if "residual" in tables else "residual"]
     if (parts := sections["optimizer"].accumulate) > 1:
         raise ConfigError(
             f"optimizer.accumulate={parts}: the captions of one part would not compete with those of another",

@@ -17,7 +17,8 @@ from PIL import Image
 
 from dalle_mini.arrays import Array, Float, Int32, Params
 from dalle_mini.checkpoints.store import load_judge, save_judge
-from dalle_mini.config.judge import FIELDS, Field, JudgeConfig, JudgeNetwork, order_things
+from dalle_mini.config.judge import FIELDS, Field, JudgeConfig, order_things
+from dalle_mini.config.residual import ResidualConfig
 from dalle_mini.data.loader import Batch, Loader, read_in_order
 from dalle_mini.data.records import read_labels
 from dalle_mini.data.shards import RecordSet
@@ -61,7 +62,7 @@ class AnswersConfig:
 
 TABLES: dict[str, type] = {
     "data": LabelledData,
-    "model": JudgeNetwork,
+    "model": ResidualConfig,
     "answers": AnswersConfig,
     "learning": LearningConfig,
     "distortion": DistortionConfig,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dalle_mini.arrays import Params
 from dalle_mini.checkpoints import clip_layout, layout
 from dalle_mini.checkpoints.clip_layout import FLAX, TORCH, Naming
-from dalle_mini.config import CLIPConfig, CLIPTextConfig, CLIPVisionConfig
+from dalle_mini.config import CLIPConfig, CLIPResidualConfig, CLIPTextConfig, CLIPVisionConfig
 from dalle_mini.errors import CheckpointError
 
 texts = st.builds(
@@ -22,7 +22,7 @@ texts = st.builds(
     num_attention_heads=st.just(2),
     max_position_embeddings=st.integers(1, 4),
 )
-pictures = st.builds(
+patches = st.builds(
     CLIPVisionConfig,
     hidden_size=st.sampled_from([2, 6]),
     intermediate_size=st.integers(1, 5),
@@ -31,7 +31,14 @@ pictures = st.builds(
     image_size=st.just(4),
     patch_size=st.sampled_from([1, 2, 4]),
 )
-sizes = st.builds(CLIPConfig, texts, pictures, projection_dim=st.integers(1, 4))
+convolutions = st.builds(
+    CLIPResidualConfig,
+    patch_size=st.sampled_from([1, 2]),
+    widths=st.sampled_from([(2, 3), (4, 2)]),
+    depths=st.sampled_from([(1, 2), (2, 1)]),
+    image_size=st.sampled_from([4, 8]),
+)
+sizes = st.builds(CLIPConfig, texts, patches | convolutions, projection_dim=st.integers(1, 4))
 namings = st.sampled_from([FLAX, TORCH])
 
 

@@ -27,6 +27,12 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def residual(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One whose image tower is of convolutions."""
+    return make_tiny_clip(tmp_path_factory.mktemp("residual"), residual=True)
+
+
+@pytest.fixture(scope="module")
 def clip(saved: Path) -> Clip:
     return Clip.load(saved, dtype="float32")
 
@@ -49,7 +55,9 @@ def change_config(folder: Path, change: Callable[[dict], object]) -> None:
 
 
 @pytest.mark.parametrize("form", ["safetensors", "safetensors-torch", "msgpack"])
-def test_what_was_saved_is_loaded(clip: Clip, tmp_path: Path, form: str) -> None:
+@pytest.mark.parametrize("tower", ["saved", "residual"])
+def test_what_was_saved_is_loaded(request: pytest.FixtureRequest, tmp_path: Path, tower: str, form: str) -> None:
+    clip = Clip.load(request.getfixturevalue(tower), dtype="float32")
     save_clip(tmp_path, clip.config, clip.params, format=form)
     config, params = load_clip(tmp_path)
     assert config == clip.config
@@ -101,8 +109,9 @@ def test_a_mark_is_the_cosine(clip: Clip) -> None:
     np.testing.assert_allclose(clip.marks(pixels, PROMPTS[1]), expected, atol=1e-6)
 
 
-def test_half_the_bits_give_nearly_the_same(saved: Path, clip: Clip) -> None:
-    half = Clip.load(saved, dtype="bfloat16")
+@pytest.mark.parametrize("tower", ["saved", "residual"])
+def test_half_the_bits_give_nearly_the_same(request: pytest.FixtureRequest, tower: str) -> None:
+    clip, half = (Clip.load(request.getfixturevalue(tower), dtype=dtype) for dtype in ("float32", "bfloat16"))
     assert half.params["text"]["layers_0"]["attention"]["query"]["kernel"].dtype == jnp.bfloat16
     for one, other in (
         (half.embed_images(make_pixels(3)), clip.embed_images(make_pixels(3))),
@@ -146,6 +155,14 @@ def test_a_tower_that_a_config_has_twice_is_the_second_one() -> None:
         ("vision_config", {"image_size": 225}, "image_size=225"),
         ("vision_config", {"num_channels": 1}, "num_channels=1"),
         ("vision_config", {"num_hidden_layers": 10**6}, "num_hidden_layers=1000000"),
+        ("vision_config", {"widths": 8}, "widths=8"),
+        ("vision_config", {"widths": [8, 8], "depths": [1]}, "as many"),
+        ("vision_config", {"widths": [8], "depths": [1], "patch_size": 0}, "patch_size=0"),
+        (
+            "vision_config",
+            {"widths": [8, 8], "depths": [1, 1], "patch_size": 5},
+            "96 pixels a side do not divide by 10",
+        ),
         ("vision_config", "ViT-B/32", "'ViT-B/32' is not a table"),
         ("projection_dim", 0, "projection_dim=0"),
     ],
@@ -238,7 +255,20 @@ def test_an_empty_prompt_is_refused(clip: Clip) -> None:
         clip.marks(make_pixels(1), "  ")
 
 
-def test_inspect_tells_the_towers(saved: Path) -> None:
+def test_an_embedding_hangs_on_no_other_picture_and_on_every_corner(residual: Path) -> None:
+    clip, pixels = Clip.load(residual, dtype="float32"), make_pixels(5)
+    alone = np.concatenate([clip.embed_images(pixels[row : row + 1]) for row in range(5)])
+    np.testing.assert_allclose(clip.embed_images(pixels), alone, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(alone, axis=1), 1, atol=1e-6)
+    for row, column in ((0, 0), (0, 12), (12, 0), (12, 12)):
+        changed = pixels[:1].copy()
+        changed[:, row : row + 4, column : column + 4] ^= 255
+        assert np.abs(clip.embed_images(changed) - alone[:1]).max() > 1e-3
+
+
+def test_inspect_tells_the_towers(saved: Path, residual: Path) -> None:
+    found = inspect(residual)
+    assert found.problems == () and found.sizes["vision_config.widths"] == [8, 12]
     found = inspect(saved)
     assert (found.kind, found.names, found.problems) == ("CLIP", "ours", ())
     assert found.sizes["vision_config.patch_size"] == 4 and found.sizes["projection_dim"] == 8

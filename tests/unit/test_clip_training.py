@@ -13,6 +13,7 @@ from PIL import Image
 from sets import write_pictures
 from trainings import read_save, stop_at
 
+from dalle_mini.checkpoints.store import load_clip
 from dalle_mini.cli import main
 from dalle_mini.errors import CheckpointError, ConfigError, DataError
 from dalle_mini.ranking import Clip
@@ -72,6 +73,14 @@ save_every = 6
 sample_every = 6
 """
 
+PATCHES = RUN[RUN.index("[vision]") : RUN.index("[distortion]")]
+RESIDUAL = """[residual]
+patch_size = 4
+widths = [8, 16]
+depths = [1, 1]
+image_size = 16
+"""
+
 
 def draw_square(name: str, random: np.random.Generator) -> np.ndarray:
     """A square of about its color at its place, on a gray that varies."""
@@ -93,9 +102,9 @@ def place(tmp_path_factory: pytest.TempPathFactory):
     return place
 
 
-def task(place, *overrides: str) -> CLIPTask:
+def task(place, *overrides: str, tower: str = PATCHES) -> CLIPTask:
     path = place / "run.toml"
-    path.write_text(RUN.replace("PLACE", str(place)))
+    path.write_text(RUN.replace(PATCHES, tower).replace("PLACE", str(place)))
     return CLIPTask(read_run_file(path, overrides))
 
 
@@ -119,9 +128,10 @@ def test_the_loss_is_the_mean_of_both_choices() -> None:
     assert accuracies["picture_accuracy"] == pytest.approx(np.mean(logits.argmax(axis=0) == own))
 
 
-def test_squares_it_never_saw_find_their_captions(place, tmp_path) -> None:
+@pytest.mark.parametrize("tower", [PATCHES, RESIDUAL])
+def test_squares_it_never_saw_find_their_captions(place, tmp_path, tower: str) -> None:
     """Chance is 1 in 12; what was exported is asked, through the files."""
-    loop.run(task(place, "optimizer.steps=150", "loop.log_every=25"), tmp_path)
+    loop.run(task(place, "optimizer.steps=150", "loop.log_every=25", tower=tower), tmp_path)
     clip = Clip.load(tmp_path / "model", dtype="float32")
     random = np.random.default_rng(7)
     pixels = np.stack([draw_square(name, random) for name in NAMES])
@@ -143,6 +153,25 @@ def test_a_run_begins_with_the_weights_it_is_told_to(place, tmp_path) -> None:
     assert second < first
     with pytest.raises(ConfigError, match="projection_dim"):
         _ = task(place, start, "model.projection_dim=8").start_weights
+
+
+def test_another_kind_of_image_tower_begins_beside_the_text_tower_of_before(place, tmp_path) -> None:
+    loop.run(task(place), tmp_path / "first")
+    start = f"learning.start_from='{tmp_path / 'first' / 'model'}'"
+    run = task(place, start, tower=RESIDUAL)
+    before, after, fresh = load_clip(tmp_path / "first" / "model")[1], run.start_weights, run.init().params
+    assert after is not None
+    for tower, expected in (("text", before), ("image", fresh)):
+        jax.tree.map(np.testing.assert_array_equal, after[tower], expected[tower])
+    loop.run(run, tmp_path / "second")
+    assert "vision" not in json.loads((tmp_path / "second" / "run.json").read_text())
+    with pytest.raises(ConfigError, match="text_config"):
+        _ = task(place, start, "text.hidden_size=16", tower=RESIDUAL).start_weights
+
+
+def test_two_image_towers_are_refused(place) -> None:
+    with pytest.raises(ConfigError, match=r"\[vision\] and \[residual\]"):
+        task(place, tower=PATCHES + RESIDUAL)
 
 
 def test_the_factor_of_the_logits_stays_at_most_100(place) -> None:

@@ -14,7 +14,8 @@ from PIL import Image
 from sets import write_pictures
 
 from dalle_mini.checkpoints.store import load_vqgan
-from dalle_mini.config.judge import Field, JudgeConfig, JudgeNetwork
+from dalle_mini.config.judge import Field, JudgeConfig
+from dalle_mini.config.residual import ResidualConfig
 from dalle_mini.data.records import Picture
 from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import DataError, OutputError, PromptError
@@ -37,7 +38,7 @@ CONFIG = JudgeConfig(
         Field("attribute", ("of cheese", "red")),
         Field("count", ("1", "2", "3")),
     ),
-    JudgeNetwork(4),
+    ResidualConfig(4),
     symmetric=("next to",),
 )
 SCORES = {

@@ -15,7 +15,8 @@ from sets import PICTURE_PLAN, picture_record, write_pictures
 
 from dalle_mini.checkpoints.store import inspect, load_judge
 from dalle_mini.cli import main
-from dalle_mini.config.judge import Field, JudgeConfig, JudgeNetwork, order_things
+from dalle_mini.config.judge import Field, JudgeConfig, order_things
+from dalle_mini.config.residual import ResidualConfig
 from dalle_mini.data.loader import Loader, mix_batches, read_in_order
 from dalle_mini.data.records import Picture, unpack
 from dalle_mini.errors import CheckpointError, ConfigError, DataError
@@ -61,7 +62,9 @@ save_every = 100
 sample_every = 100
 """
 COLORS = {"red": (220, 40, 30), "blue": (30, 60, 220)}
-SMALL = JudgeConfig(16, (Field("thing", ("cat", "dog")), Field("style", ("neon", "woodcut", "x-ray"))), JudgeNetwork(4))
+SMALL = JudgeConfig(
+    16, (Field("thing", ("cat", "dog")), Field("style", ("neon", "woodcut", "x-ray"))), ResidualConfig(4)
+)
 NOTHING = DistortionConfig(0.0, 0.0, False, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
@@ -204,7 +207,7 @@ def test_answers_are_read_from_labels_and_placed() -> None:
         "second",
         "relation",
     ]  # one count and one style are no question
-    config = JudgeConfig(16, fields, JudgeNetwork(4), symmetric=("next to",))
+    config = JudgeConfig(16, fields, ResidualConfig(4), symmetric=("next to",))
     places = place_labels(labels, config)
     assert {name: each.tolist() for name, each in places.items()} == {
         "thing": [0, 1, 0],  # cat, dog: nothing tells a dog next to a cat from a cat next to a dog

@@ -48,7 +48,7 @@ TOWER = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_
 CLIP = {
     "model": {"projection_dim": 8},
     "text": TOWER,
-    "vision": TOWER | {"image_size": 64, "patch_size": 16},
+    "residual": {"image_size": 64, "patch_size": 8, "widths": [4, 8], "depths": [1, 1]},
     "optimizer": STEPS,
 }
 TINY: dict[str, dict[str, Any]] = {
