@@ -28,7 +28,7 @@ from recipes.world.world import load_world, read_table
 SETTINGS = Path(__file__).parent / "world.toml"
 """What the bundled model's scenes are made of."""
 
-DEFAULTS = GenerationConfig(guidance_scale=2.0, temperature=0.7, top_k=256, top_p=0.85, candidates=18)
+DEFAULTS = GenerationConfig(guidance_scale=3.0, temperature=0.6, top_k=256, top_p=0.85, candidates=18)
 """Looked at side by side on prompts that were never in training; see RESULTS.md. The best nine of eighteen: more would
 keep two CPU cores busy for seconds."""
 
