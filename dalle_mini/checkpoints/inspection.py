@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from dalle_mini.checkpoints import layout
 from dalle_mini.checkpoints.config_file import CONFIG, read_config
 from dalle_mini.checkpoints.folder import read_tree
 from dalle_mini.checkpoints.kinds import Kind, kind_of
+from dalle_mini.config.checks import table_kinds
 from dalle_mini.errors import DalleMiniError
 
 
@@ -62,17 +62,12 @@ def _sizes(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:
         match values.get(field.name):
             case None:
                 continue
-            case dict(table) if kinds := _table_kinds(field.type):
+            case dict(table) if kinds := table_kinds(field.type):
                 inner = max((_sizes(kind, table) for kind in kinds), key=len)
                 sizes |= {f"{field.name}.{name}": value for name, value in inner.items()}
             case value:
                 sizes[field.name] = value
     return sizes
-
-
-def _table_kinds(kind: Any) -> list[Any]:
-    """What a table may be: the dataclass that `kind` is, or those that it is a choice among."""
-    return [option for option in (kind, *typing.get_args(kind)) if dataclasses.is_dataclass(option)]
 
 
 def _problems(kind: Kind, values: Mapping[str, Any], tree: Params) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ def check_types(config: Any, what: str) -> None:
         if kind in _WORDS:
             good = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
             good = good and (kind is not float or math.isfinite(value))
-        elif _is_dataclass(kind):
+        elif table_kinds(kind):
             good = isinstance(value, kind)
         else:
             good = isinstance(value, tuple) and all(isinstance(item, int) and item >= 1 for item in value)
@@ -67,9 +67,9 @@ def check_types(config: Any, what: str) -> None:
             raise ConfigError(f"{what} {field.name}={value!r} is not {_describe(kind)}")
 
 
-def _is_dataclass(kind: Any) -> bool:
-    """Whether it is one, or a choice among some."""
-    return dataclasses.is_dataclass(kind) or any(map(dataclasses.is_dataclass, typing.get_args(kind)))
+def table_kinds(kind: Any) -> list[Any]:
+    """What a table may become: the dataclass that a field's type is, or those that it is a choice among."""
+    return [option for option in (kind, *typing.get_args(kind)) if dataclasses.is_dataclass(option)]
 
 
 def _describe(kind: Any) -> str:
