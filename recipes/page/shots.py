@@ -43,7 +43,9 @@ def serve() -> Generator[str]:
 
 def open_drawn(page: Page, address: str) -> None:
     """The page with a drawing."""
-    page.goto(f"{address}/?v=1&model=nano&prompt={PROMPT}&seed={SEED}&guidance_scale=3&temperature=0.6&top_k=256")
+    page.goto(
+        f"{address}/?v=1&model=nano&prompt={PROMPT}&seed={SEED}&guidance_scale=3&temperature=0.6&top_k=256&top_p=0.85"
+    )
     page.locator("html[data-ready]").wait_for()
     page.get_by_text("Press Run.").wait_for()
     page.locator("#run").click()
