@@ -1,6 +1,7 @@
 """Recipe links: what a link to the page asks for, put into the fields and told in words."""
 
 from pathlib import Path
+from urllib.parse import parse_qs
 
 from dalle_mini.recipe import Recipe
 from dalle_mini.serving import shelf
@@ -15,6 +16,14 @@ def read_link(query: str) -> Recipe | None:
     DataError, ConfigError and PromptError say what is wrong with it.
     """
     return Recipe.from_query(query) if f"&{query}".find("&v=") >= 0 else None
+
+
+def read_prompt(query: str) -> str:
+    """The prompt of a link that is no recipe, as one types it: `?prompt=a+red+car`; empty where there is none.
+
+    It is checked when it is drawn.
+    """
+    return parse_qs(query).get("prompt", [""])[0]
 
 
 def find_model(recipe: Recipe, main: str) -> str | None:

@@ -17,7 +17,7 @@ from dalle_mini.web import markup
 from dalle_mini.web.box import Box
 from dalle_mini.web.canvas import Canvas
 from dalle_mini.web.examples import Example
-from dalle_mini.web.links import describe, find_model, read_link
+from dalle_mini.web.links import describe, find_model, read_link, read_prompt
 from dalle_mini.web.order import read_order, read_seed
 from dalle_mini.web.parts import Blocks, Changes, make_html
 from dalle_mini.web.pictures import Pictures
@@ -108,12 +108,15 @@ class Page:
             **self.underlay.show(words, None, self.studio.model),
             **self.styles.show(words, self.studio.model),
         }
+        query = str(request.url.query)
         try:
-            recipe = read_link(str(request.url.query))
+            recipe = read_link(query)
         except DalleMiniError as error:
             return header | self.canvas.show_first(words) | self.canvas.tell_error(error)
         if recipe:
             return header | self.fill_in(words, recipe)
+        if prompt := read_prompt(query):
+            header |= {self.box.prompt: prompt}
         # In the first language all of it is there.
         return header | (self.canvas.show_first(words) if words.language != FIRST else {})
 

@@ -97,6 +97,14 @@ def test_a_recipe_link_fills_the_page_in(page: Page, server: Server) -> None:
     expect(page.locator("#status .error")).to_have_count(0)
 
 
+def test_a_link_typed_by_hand_fills_the_prompt_in(page: Page, server: Server) -> None:
+    visit(page, f"{server.address}/?utm_source=x&prompt=a+b%C3%A4r+%26+%7Bb%7D&seed=x")
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("a bär & {b}")
+    expect(page.locator("#status .error")).to_have_count(0)
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("#grid .grid[data-drawing]")).to_be_visible()
+
+
 def test_a_tile_opens_large_and_gives_the_focus_back(page: Page) -> None:
     draw(page, "a red car")
     tile = page.locator("#grid .open").nth(4)
