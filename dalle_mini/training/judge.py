@@ -5,7 +5,7 @@ read from the labels of the set.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -173,16 +173,19 @@ def turn_heads(params: Params, found: JudgeConfig, wanted: JudgeConfig) -> Param
     known = {field.name: field.classes for field in found.fields}
     turned = {name: values for name, values in params.items() if not name.startswith("head_")}
     features = params[f"head_{found.fields[0].name}"]["kernel"].shape[0]
+    empty = {"kernel": np.zeros((features, 0)), "bias": np.zeros(0)}
     for field in wanted.fields:
-        head = {"kernel": np.zeros((features, len(field.classes)), np.float32)}
-        head["bias"] = np.zeros(len(field.classes), np.float32)
         answers = known.get(field.name, ())
-        for place, answer in enumerate(field.classes):
-            if answer in answers:
-                for name, values in head.items():
-                    values[..., place] = params[f"head_{field.name}"][name][..., answers.index(answer)]
-        turned[f"head_{field.name}"] = head
+        places = [answers.index(answer) if answer in answers else _NONE for answer in field.classes]
+        head = params.get(f"head_{field.name}", empty)
+        turned[f"head_{field.name}"] = {name: _pick_answers(values, places) for name, values in head.items()}
     return turned
+
+
+def _pick_answers(values: Array | np.ndarray, places: Sequence[int]) -> np.ndarray:
+    """The last axis at these places; zeros where the place is -1."""
+    zero = np.zeros((*values.shape[:-1], 1), np.float32)
+    return np.concatenate([values, zero], axis=-1, dtype=np.float32)[..., list(places)]
 
 
 def place_labels(labels: Iterable[Labels], config: JudgeConfig) -> dict[str, Int32[np.ndarray, "batch"]]:
