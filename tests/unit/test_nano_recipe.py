@@ -1,6 +1,7 @@
 """The recipes of the bundled model run from nothing to a release that draws, at the smallest size."""
 
 import contextlib
+import dataclasses
 import functools
 import importlib
 import json
@@ -20,6 +21,7 @@ import pytest
 
 import dalle_mini
 from dalle_mini.checkpoints.digests import model_digest, verify
+from dalle_mini.checkpoints.store import load_transformer, save_transformer
 from dalle_mini.cli import main
 from dalle_mini.data.encode import Encoder
 from dalle_mini.data.records import Tokens
@@ -27,7 +29,7 @@ from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import CheckpointError, ConfigError, DataError, OutputError
 from dalle_mini.judging import Judge
 from dalle_mini.ranking import Clip
-from recipes.nano import curve, results, sampling, ship, table, tokens
+from recipes.nano import average, curve, results, sampling, ship, table, tokens
 from recipes.nano.ranking_table import Row, write_ranking
 from recipes.world.build import Series
 from recipes.world.facts import draw_facts, labels
@@ -187,6 +189,17 @@ def check_table(assets: Path, world: Path, tmp_path: Path, monkeypatch: pytest.M
     assert {path.name for path in tmp_path.glob("*.webp")} >= {"prompts.webp", "reconstructions.webp"}
 
 
+def check_mean(out: Path) -> None:
+    """The mean of two runs lies in the middle of them; runs of other sizes have none."""
+    one, other, mean = (out / name / "transformer" / "model" for name in ("more-10", "more-11", "mean-10-11"))
+    (config, mean_params), (_, one_params), (_, other_params) = map(load_transformer, (mean, one, other))
+    halves = jax.tree.map(lambda first, second: (first + second) / 2, one_params, other_params)
+    jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-7), mean_params, halves)
+    save_transformer(out / "wider" / "model", dataclasses.replace(config, encoder_attention_heads=1), one_params)
+    with pytest.raises(CheckpointError, match="wider trained another model than"):
+        average.average([out / "more-10" / "transformer", out / "wider"], out / "none")
+
+
 def check_sampling(
     assets: Path, world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -212,8 +225,9 @@ def test_the_bundled_model_is_made_from_nothing_and_trained_on(
     assets = tmp_path / "nano"
     check_release(assets, 64)
     first, vqgan = model_digest(assets), model_digest(assets / "vqgan")
-    serve(NANO / "continue.sh", SEED="10", STEPS="2", WORKERS="2")
+    serve(NANO / "continue.sh", "10", "11", STEPS="2", WORKERS="2")
     check_release(assets, 64)
+    check_mean(tmp_path / "out" / "nano")
     assert model_digest(assets) != first and model_digest(assets / "vqgan") == vqgan
     check_tokens(tmp_path / "out" / "nano", read_settings(files / "world.toml"))
     check_table(assets, files / "world.toml", tmp_path, monkeypatch)
