@@ -9,7 +9,6 @@ and the `fonttools` package; writing with the fonts needs neither. The same vers
 import hashlib
 import io
 import json
-import sys
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,7 +19,8 @@ from fontTools.ttLib import TTFont
 from fontTools.ttLib.tables._g_l_y_f import Glyph, GlyphComponent
 
 from dalle_mini.checkpoints.staging import write_whole
-from dalle_mini.errors import DalleMiniError, DataError
+from dalle_mini.errors import DataError
+from recipes import refusal
 from recipes.world.fetch import fetched
 
 HERE = Path(__file__).parent
@@ -144,8 +144,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with refusal.told():
         main()
-    except DalleMiniError as error:
-        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
-        raise SystemExit(2) from error

@@ -2,11 +2,10 @@
 
 Runs that go on from the same weights, each with scenes of its own, end in one valley, and the mean of their weights
 knows what each of them has seen (Wortsman et al. 2022, arXiv 2203.05482, section 2). So every core has a run of its
-own, and two cores see twice as many scenes.
+own, and two cores see 1.4 times as many scenes as in one run on both.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,8 @@ import jax
 import jax.numpy as jnp
 
 from dalle_mini.checkpoints.store import load_transformer, save_transformer
-from dalle_mini.errors import CheckpointError, DalleMiniError
+from dalle_mini.errors import CheckpointError
+from recipes import refusal
 
 
 def average(runs: Sequence[Path], out: Path) -> None:
@@ -34,11 +34,8 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a run's workdir, finished")
     parser.add_argument("--out", type=Path, required=True, help="the model's folder to write")
     options = parser.parse_args()
-    try:
+    with refusal.told():
         average(options.runs, options.out)
-    except DalleMiniError as error:
-        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
-        raise SystemExit(2) from error
 
 
 if __name__ == "__main__":

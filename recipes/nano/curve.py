@@ -6,14 +6,14 @@ Of several trainings, each began with what the one before had learned.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from dalle_mini.checkpoints.staging import write_whole
-from dalle_mini.errors import DalleMiniError, DataError
+from dalle_mini.errors import DataError
 from dalle_mini.training.metrics import read_metrics
 from dalle_mini.training.report import draw_curve
+from recipes import refusal
 
 SKIPPED = 500
 """The first steps, whose fall would leave no room for the rest."""
@@ -46,11 +46,8 @@ def main() -> None:
     parser.add_argument("--metric", default="loss")
     parser.add_argument("--out", type=Path, required=True, help="the SVG file")
     options = parser.parse_args()
-    try:
+    with refusal.told():
         write_curve(options.workdirs, options.metric, options.out)
-    except DalleMiniError as error:
-        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
-        raise SystemExit(2) from error
 
 
 if __name__ == "__main__":

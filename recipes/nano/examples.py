@@ -11,14 +11,12 @@ import json
 import math
 import re
 import shutil
-import sys
 from pathlib import Path
 
 from PIL import Image
 
 import dalle_mini
 from dalle_mini.checkpoints.staging import output_errors, write_whole
-from dalle_mini.errors import DalleMiniError
 from dalle_mini.generation import Generation
 from dalle_mini.grid import enlarge
 from dalle_mini.pipeline import DalleMini
@@ -26,6 +24,7 @@ from dalle_mini.safety.options import UNCHECKED
 from dalle_mini.web import downloads, story
 from dalle_mini.web.examples import FOLDER, INDEX
 from dalle_mini.web.steps import count_tokens, lay_out
+from recipes import refusal
 
 EXAMPLES = {
     "a pumpkin in the graveyard": 1,
@@ -98,11 +97,8 @@ def main() -> None:
     parser.add_argument("--model", default="nano", help="name or directory (default: nano)")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder (default: assets/examples)")
     options = parser.parse_args()
-    try:
+    with refusal.told():
         write_examples(options.model, options.out)
-    except DalleMiniError as error:
-        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
-        raise SystemExit(2) from error
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ their mean. What serves the model best is kept in ship.py.
 import argparse
 import itertools
 import statistics
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -16,12 +15,12 @@ import dalle_mini
 from dalle_mini.checkpoints.releases import resolve
 from dalle_mini.compilation import enable_compilation_cache
 from dalle_mini.drawing import LANES
-from dalle_mini.errors import DalleMiniError
 from dalle_mini.evaluate.prompts import LabelledPrompt
 from dalle_mini.evaluate.verdicts import compare
 from dalle_mini.judging import Judge
 from dalle_mini.pipeline import DalleMini
 from dalle_mini.safety.options import UNCHECKED
+from recipes import refusal
 from recipes.nano.ranking_table import write_table
 from recipes.nano.ship import SETTINGS
 from recipes.nano.table import ROWS, SEED, gather
@@ -59,7 +58,7 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, nargs="+", default=[0.5, 0.7, 0.9], metavar="T")
     parser.add_argument("--top-p", type=float, nargs="+", default=[0.85], metavar="P")
     options = parser.parse_args()
-    try:
+    with refusal.told():
         enable_compilation_cache()
         model = dalle_mini.load(options.model, safety=UNCHECKED).without_ranker()
         judge, world = Judge.load(resolve(options.model).transformer / "judge"), read_settings(options.world)
@@ -70,9 +69,6 @@ def main() -> None:
             told = [f"{value:g}" for value in settings.values()]
             told += [f"{share:.1%}" for share in (*shares, statistics.mean(shares))]
             print(f"| {' | '.join(told)} |", flush=True)
-    except DalleMiniError as error:
-        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
-        raise SystemExit(2) from error
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ second stage of each, if there is one) and the judge. What is not there stays.
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from dalle_mini.checkpoints.folder import weight_files
@@ -16,9 +15,10 @@ from dalle_mini.checkpoints.kinds import read_kind
 from dalle_mini.checkpoints.staging import write_whole
 from dalle_mini.checkpoints.store import convert
 from dalle_mini.config import GenerationConfig
-from dalle_mini.errors import CheckpointError, DalleMiniError, OutputError
+from dalle_mini.errors import CheckpointError, OutputError
 from dalle_mini.text.lexicon import LEXICON_FILE
 from dalle_mini.training.finetune import PROMPTS
+from recipes import refusal
 from recipes.world.scenes import draw_scenes
 from recipes.world.settings import Settings, read_settings
 from recipes.world.vocabulary import release
@@ -133,11 +133,8 @@ def main() -> None:
     parser.add_argument("--assets", type=Path, required=True, help="the release folder to write")
     parser.add_argument("--world", type=Path, default=SETTINGS, help="what the scenes were made of (default: nano's)")
     options = parser.parse_args()
-    try:
+    with refusal.told():
         ship(options.work, options.assets, read_settings(options.world))
-    except DalleMiniError as error:
-        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
-        raise SystemExit(2) from error
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ takes fewer prompts. ranking.md tells what choosing among so many gains and cost
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,7 +27,7 @@ from dalle_mini.checkpoints.releases import RANKER, resolve
 from dalle_mini.checkpoints.staging import write_whole
 from dalle_mini.compilation import enable_compilation_cache
 from dalle_mini.data.shards import RecordSet
-from dalle_mini.errors import DalleMiniError
+from dalle_mini.errors import ConfigError
 from dalle_mini.evaluate.pictures import Drawn, NearestScene, RandomTokens
 from dalle_mini.evaluate.prompts import LabelledPrompt
 from dalle_mini.evaluate.report import Setting, describe, write_report
@@ -38,6 +37,7 @@ from dalle_mini.pipeline import DalleMini
 from dalle_mini.reports.folder import JSON
 from dalle_mini.safety.options import UNCHECKED
 from dalle_mini.training.vqgan import reconstruct
+from recipes import refusal
 from recipes.nano.ranking_table import Row, measure_seconds, write_ranking, write_table
 from recipes.nano.ship import SETTINGS
 from recipes.world import prompts as world_prompts
@@ -229,12 +229,15 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=500, help="prompts of each kind")
     parser.add_argument("--rows", default=",".join(kind for kind, _ in ROWS.values()), help="kinds, commas between")
     options = parser.parse_args()
-    try:
+    with refusal.told():
+        wanted, known = options.rows.split(","), [kind for kind, _ in ROWS.values()]
+        if unknown := [kind for kind in wanted if kind not in known]:
+            raise ConfigError(f"--rows: there is no {unknown[0]!r}", hint=f"choose among {', '.join(known)}")
         enable_compilation_cache()
         bench, rows = Bench.open(options.model, read_settings(options.world), options.scenes), []
         measured: list[Row] = []
         for name, (kind, counted) in ROWS.items():
-            if kind in options.rows.split(","):
+            if kind in wanted:
                 reports = measure(bench, kind, options.out, options.count)
                 rows.append(write_row(name, counted, reports))
                 if reports:
@@ -242,9 +245,6 @@ def main() -> None:
                 write_whole(options.out / "table.md", write_table(HEAD, rows).encode())
                 write_whole(options.out / "ranking.md", write_ranking(measured, BEST_OF).encode())
                 print(write_table(HEAD, rows[-1:]).splitlines()[-1], flush=True)
-    except DalleMiniError as error:
-        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
-        raise SystemExit(2) from error
 
 
 if __name__ == "__main__":

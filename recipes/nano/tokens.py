@@ -6,7 +6,6 @@ same command goes on where it was stopped.
 """
 
 import argparse
-import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
@@ -24,8 +23,8 @@ from jaxtyping import Int32
 from dalle_mini.data.encode import SHARD, Encoder, encode_captions
 from dalle_mini.data.records import pack_tokens
 from dalle_mini.data.shards import RecordWriter
-from dalle_mini.errors import DalleMiniError
 from dalle_mini.text.tokenizer import Tokenizer
+from recipes import refusal
 from recipes.world.build import Series, describe, origin, positive, stay_on_one_core
 from recipes.world.compose import paint
 from recipes.world.gallery import open_gallery
@@ -177,7 +176,7 @@ def main() -> None:
     parser.add_argument("--workers", type=positive, default=2, help="processes that plan")
     parser.add_argument("--out", type=Path, required=True, help="folder of the token set")
     options = parser.parse_args()
-    try:
+    with refusal.told():
         chosen = choose(options)
         reader = Reader(options.tokenizer, options.max_text_length)
         encoder = Encoder(
@@ -189,9 +188,6 @@ def main() -> None:
         )
         series = Series(options.seed, chosen.size, config=chosen.config)
         write_tokens(options.out, series, options.count, encoder, reader, workers=options.workers)
-    except DalleMiniError as error:
-        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
-        raise SystemExit(2) from error
 
 
 if __name__ == "__main__":

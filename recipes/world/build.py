@@ -6,7 +6,6 @@ depend on seed and count alone, not on the number of workers.
 
 import argparse
 import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -23,7 +22,7 @@ from PIL import Image
 from dalle_mini.data.manifest import Manifest, Shard
 from dalle_mini.data.records import encode_png, pack_picture
 from dalle_mini.data.shards import RecordWriter
-from dalle_mini.errors import DalleMiniError
+from recipes import refusal
 from recipes.world.facts import labels
 from recipes.world.gallery import open_gallery
 from recipes.world.scenes import SIZE, Scene, draw_scenes, outline
@@ -212,13 +211,10 @@ def main() -> None:
     parser.add_argument("--kin", type=positive, default=1, help="scenes in a row that are alike but for one thing")
     options = parser.parse_args()
     stay_on_one_core()
-    try:
+    with refusal.told():
         chosen = choose(options)
         series = Series(options.seed, chosen.size, options.held_out, chosen.config, options.kin)
         build(options.out, series, options.count, workers=options.workers)
-    except DalleMiniError as error:
-        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
-        raise SystemExit(2) from error
 
 
 if __name__ == "__main__":

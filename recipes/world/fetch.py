@@ -7,7 +7,6 @@ package; drawing scenes needs neither.
 import io
 import json
 import subprocess
-import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Generator
@@ -18,7 +17,8 @@ from typing import Any
 from PIL import Image
 
 from dalle_mini.checkpoints.staging import write_whole
-from dalle_mini.errors import DalleMiniError, DataError
+from dalle_mini.errors import DataError
+from recipes import refusal
 from recipes.world.packs import pack
 from recipes.world.world import HERE, read_table
 
@@ -130,8 +130,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with refusal.told():
         main()
-    except DalleMiniError as error:
-        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
-        raise SystemExit(2) from error

@@ -5,7 +5,6 @@ python -m recipes.world.sheet OUT.png --every background   one of each: backgrou
 """
 
 import argparse
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +13,8 @@ from random import Random
 from PIL import Image
 
 from dalle_mini.data.sheet import contact_sheet
-from dalle_mini.errors import DalleMiniError
 from dalle_mini.grid import save_png
+from recipes import refusal
 from recipes.world.facts import Facts
 from recipes.world.layout import NEEDS
 from recipes.world.scenes import SIZE, SIZES, draw_as, draw_scenes
@@ -95,11 +94,8 @@ def main() -> None:
     else:
         scenes = draw_scenes(world, options.seed, range(options.count), options.held_out, options.size)
         captioned = [(scene.caption, scene.pixels) for scene in scenes]
-    try:
+    with refusal.told():
         save_png(contact_sheet([(caption, Image.fromarray(pixels)) for caption, pixels in captioned]), options.out)
-    except DalleMiniError as error:
-        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
-        raise SystemExit(2) from error
 
 
 if __name__ == "__main__":

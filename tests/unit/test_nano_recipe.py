@@ -29,6 +29,7 @@ from dalle_mini.data.shards import RecordSet
 from dalle_mini.errors import CheckpointError, ConfigError, DataError, OutputError
 from dalle_mini.judging import Judge
 from dalle_mini.ranking import Clip
+from recipes import refusal
 from recipes.nano import average, curve, results, sampling, ship, table, tokens
 from recipes.nano.ranking_table import Row, write_ranking
 from recipes.world.build import Series
@@ -187,6 +188,20 @@ def check_table(assets: Path, world: Path, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(sys, "argv", [*words, "--out", str(tmp_path), "--table", str(tmp_path / "table")])
     results.main()
     assert {path.name for path in tmp_path.glob("*.webp")} >= {"prompts.webp", "reconstructions.webp"}
+
+
+def test_a_refused_command_leaves_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["table", "--out", str(tmp_path), "--rows", "single,colour"])
+    with pytest.raises(SystemExit) as left:
+        table.main()
+    said = capsys.readouterr().err
+    assert left.value.code == 2 and said.startswith("error: --rows: there is no 'colour'\nhint: choose among single,")
+    assert not [*tmp_path.iterdir()]
+    with pytest.raises(SystemExit), refusal.told():
+        raise DataError("half of it")
+    assert capsys.readouterr().err == "error: half of it\n"
 
 
 def check_mean(out: Path) -> None:
