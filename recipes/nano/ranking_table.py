@@ -6,7 +6,7 @@ many batches, of which the whole drawing has been timed.
 """
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,17 +29,15 @@ class Row:
 
 
 def write_ranking(rows: Sequence[Row], best_of: Sequence[int]) -> str:
-    """A row for every number to choose among, 1 first; "" where nothing was ranked."""
+    """A column for every number to choose among, 1 first; "" where nothing was ranked."""
     kept = [row for row in rows if row.report["best_by_clip"]]
     if not kept:
         return ""
-    lines = []
-    for count in (1, *best_of):
-        shares = [row.share(count) for row in kept]
-        known = [share for share in shares if share is not None]
-        mean = _percent(statistics.mean(known) if known else None)
-        lines.append([str(count), mean, *map(_percent, shares), f"{_find_seconds(kept, count, max(best_of)):.2f}"])
-    return write_table(["best of", "mean", *(row.name for row in kept), "seconds a grid"], lines)
+    counts = (1, *best_of)
+    lines = [[row.name, *(_percent(row.share(count)) for count in counts)] for row in kept]
+    lines.append(["mean", *(_percent(_find_mean(row.share(count) for row in kept)) for count in counts)])
+    lines.append(["seconds a grid", *(f"{_find_seconds(kept, count, max(best_of)):.2f}" for count in counts)])
+    return write_table(["best of", *map(str, counts)], lines)
 
 
 def write_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -57,6 +55,11 @@ def _find_seconds(rows: Sequence[Row], count: int, drawn: int) -> float:
     parts = ("drawing", "ranking") if count > 1 else ("drawing",)
     whole = sum(statistics.mean(row.report["seconds"][part] for row in rows) for part in parts)
     return whole * -(-count // LANES) / -(-drawn // LANES)
+
+
+def _find_mean(shares: Iterable[float | None]) -> float | None:
+    known = [share for share in shares if share is not None]
+    return statistics.mean(known) if known else None
 
 
 def _percent(share: float | None) -> str:

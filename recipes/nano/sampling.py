@@ -26,8 +26,17 @@ from recipes.nano.ship import SETTINGS
 from recipes.nano.table import ROWS, SEED, gather
 from recipes.world.settings import read_settings
 
-KINDS = {kind: measure for kind, measure in ROWS.values() if kind not in ("natural", "background", "count")}
-"""What is tried; places and numbers of things are right under any settings."""
+TRIED = (
+    "single things",
+    "style",
+    "color or material, seen",
+    "color or material, held out",
+    "relation, held out: both things",
+    "synonyms",
+)
+"""Rows of the table; places and numbers of things are right under any settings."""
+KINDS = dict(ROWS[name] for name in TRIED)
+"""The kinds of prompts, and what is measured of each."""
 
 
 def share_right(model: DalleMini, judge: Judge, prompts: Sequence[LabelledPrompt], measure: str, **settings) -> float:

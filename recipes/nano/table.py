@@ -57,15 +57,20 @@ MOST_TRIED = 20
 ROWS = {
     "single things": ("single", "thing_top1"),
     "background": ("background", "background"),
+    "the thing before it": ("background", "thing_top1"),
     "style": ("style", "style"),
+    "the thing in that style": ("style", "thing_top1"),
     "color or material, seen": ("attribute", "attribute"),
+    "the thing that has it": ("attribute", "thing_top1"),
     "color or material, held out": ("attribute-held-out", "attribute"),
+    "the thing that has it, held out": ("attribute-held-out", "thing_top1"),
     "relation, held out: both things": ("relation-held-out", "relation_both"),
     "count": ("count", "count"),
     "synonyms": ("synonym", "thing_top1"),
     "handwritten prompts": ("natural", "thing_top1"),
 }
 """By name, the kind of prompts and what is measured."""
+KINDS = list(dict.fromkeys(kind for kind, _ in ROWS.values()))
 
 
 @dataclass(frozen=True)
@@ -218,6 +223,15 @@ HEAD = [
 ]
 
 
+def write_tables(out: Path, reports: Mapping[str, Mapping[str, Any]]) -> None:
+    """table.md and ranking.md of the kinds that have been measured."""
+    rows = {name: (counted, reports[kind]) for name, (kind, counted) in ROWS.items() if kind in reports}
+    table = write_table(HEAD, [write_row(name, *row) for name, row in rows.items()])
+    measured = [Row(name, counted, by["model"]) for name, (counted, by) in rows.items() if by]
+    write_whole(out / "table.md", table.encode())
+    write_whole(out / "ranking.md", write_ranking(measured, BEST_OF).encode())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m recipes.nano.table", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -227,24 +241,19 @@ def main() -> None:
     parser.add_argument("--scenes", type=Path, default=Path("out/nano/scenes"), help="the scenes that it learned from")
     parser.add_argument("--out", type=Path, required=True, help="folder of the reports and of table.md")
     parser.add_argument("--count", type=int, default=500, help="prompts of each kind")
-    parser.add_argument("--rows", default=",".join(kind for kind, _ in ROWS.values()), help="kinds, commas between")
+    parser.add_argument("--rows", default=",".join(KINDS), help="kinds of prompts, commas between")
     options = parser.parse_args()
     with refusal.told():
-        wanted, known = options.rows.split(","), [kind for kind, _ in ROWS.values()]
-        if unknown := [kind for kind in wanted if kind not in known]:
-            raise ConfigError(f"--rows: there is no {unknown[0]!r}", hint=f"choose among {', '.join(known)}")
+        wanted = options.rows.split(",")
+        if unknown := [kind for kind in wanted if kind not in KINDS]:
+            raise ConfigError(f"--rows: there is no {unknown[0]!r}", hint=f"choose among {', '.join(KINDS)}")
         enable_compilation_cache()
-        bench, rows = Bench.open(options.model, read_settings(options.world), options.scenes), []
-        measured: list[Row] = []
-        for name, (kind, counted) in ROWS.items():
-            if kind in wanted:
-                reports = measure(bench, kind, options.out, options.count)
-                rows.append(write_row(name, counted, reports))
-                if reports:
-                    measured.append(Row(name, counted, reports["model"]))
-                write_whole(options.out / "table.md", write_table(HEAD, rows).encode())
-                write_whole(options.out / "ranking.md", write_ranking(measured, BEST_OF).encode())
-                print(write_table(HEAD, rows[-1:]).splitlines()[-1], flush=True)
+        bench = Bench.open(options.model, read_settings(options.world), options.scenes)
+        reports: dict[str, dict[str, Any]] = {}
+        for kind in wanted:
+            reports[kind] = measure(bench, kind, options.out, options.count)
+            write_tables(options.out, reports)
+        print((options.out / "table.md").read_text("utf-8"), end="")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,6 @@ from dalle_mini.judging import Judge
 from dalle_mini.ranking import Clip
 from recipes import refusal
 from recipes.nano import average, curve, results, sampling, ship, table, tokens
-from recipes.nano.ranking_table import Row, write_ranking
 from recipes.world.build import Series
 from recipes.world.facts import draw_facts, labels
 from recipes.world.settings import Settings, read_settings
@@ -179,8 +178,11 @@ def check_table(assets: Path, world: Path, tmp_path: Path, monkeypatch: pytest.M
     assert reports["model"]["fields"]["count"]["prompts"] == 3 and reports["model"]["best_by_clip"]
     row = table.write_row("count", "count", reports)
     assert len(row) == len(table.HEAD) and "" not in row and row[-1] == "3"
-    ranking = write_ranking([Row("count", "count", reports["model"])], (2, 3, 4)).splitlines()
-    assert [line.split(" | ")[0] for line in ranking[2:]] == ["| 1", "| 2", "| 3", "| 4"]
+    table.write_tables(tmp_path / "table", {"count": reports, "style": reports})
+    rows = (tmp_path / "table" / "table.md").read_text("utf-8").splitlines()[2:]
+    assert [row.split(" | ")[0] for row in rows] == ["| style", "| the thing in that style", "| count"]
+    ranking = (tmp_path / "table" / "ranking.md").read_text("utf-8")
+    assert ranking.splitlines()[0] == "| best of | 1 | 2 | 3 | 4 |" and "\n| count | " in ranking
     with monkeypatch.context() as patch:
         patch.setattr(table, "evaluate", None)
         assert table.measure(bench, "count", tmp_path / "table", 3) == reports
