@@ -14,8 +14,6 @@ from dalle_mini.judging import Labels
 from dalle_mini.text.files import read_text
 from dalle_mini.text.lexicon import Lexicon
 
-"""The file of a release by which prompts without labels are read."""
-
 Reader = Callable[[str], Labels]
 """Tells a prompt's labels from its words."""
 
