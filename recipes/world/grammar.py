@@ -1,6 +1,6 @@
 """Articles and plurals of English nouns."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 
 def plural(plurals: Mapping[str, str], noun: str) -> str:
@@ -32,8 +32,3 @@ def indefinite(words: str) -> str:
     ):
         return "a"
     return "an" if first[:1] in "aeiou" else "a"
-
-
-def with_article(words: str, uncounted: Collection[str], noun: str) -> str:
-    """The phrase after "a" or "an", unless its noun takes none."""
-    return words if noun in uncounted else f"{indefinite(words)} {words}"
